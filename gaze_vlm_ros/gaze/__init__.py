@@ -1,0 +1,1 @@
+"""The gaze signal: clocks and pairing, filters, eye movements, heatmaps."""

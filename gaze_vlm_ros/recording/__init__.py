@@ -1,0 +1,1 @@
+"""MCAP in and out."""

@@ -1,0 +1,1 @@
+"""The governor's checks: numpy only, readable in ten minutes."""

@@ -1,0 +1,1 @@
+"""Where frames and gaze come from; one interface, vendor packages imported lazily."""

@@ -1,0 +1,1 @@
+"""The gaze-regularised vision-language model: block, loss, model, streaming predictor."""

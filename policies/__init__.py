@@ -1,0 +1,1 @@
+"""The assistance decision, kinematics and baselines."""

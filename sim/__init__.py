@@ -1,0 +1,1 @@
+"""MuJoCo worlds, robots, and the simulated wearer."""
