@@ -1,1 +1,4 @@
-"""MCAP in and out."""
+"""MCAP in and out: what the running graph said, kept with its message definitions.
+
+This room knows neither rclpy nor the message packages; messages come as CDR bytes and go as decoded objects.
+"""

@@ -1,0 +1,32 @@
+# The environment of an earlier set-up goes on to be used unless PYTHON says otherwise.
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
+PYTEST_ARGS ?=
+ENTER := .venv/bin/python -m gaze_vlm_ros.environment
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test demo lint clean distclean
+
+help: ## What can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+setup: ## The whole environment in .venv; PYTHON=python3.12 chooses the interpreter
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 to 3.13, or name it with PYTHON="; exit 1; }
+	@$(PYTHON) -m scripts.set_up
+
+test: setup ## Set-up and every test; PYTEST_ARGS= goes to pytest
+	@$(ENTER) .venv/bin/python -m pytest $(PYTEST_ARGS)
+
+demo: setup ## Set-up and the closed loop in simulation; the report is in out/demo/
+	@exec .venv/bin/gaze-vlm-ros demo
+
+lint: setup ## Style and the rules of imports
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports --no-cache --no-logo
+
+clean: ## Remove caches and build products; recordings and the environment stay
+	@rm -rf build install log .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean ## Remove the environment as well
+	@rm -rf .venv

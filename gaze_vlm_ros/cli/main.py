@@ -1,0 +1,56 @@
+"""``gaze-vlm-ros``: one command whose subcommands are modules that are imported only when they are asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+
+from gaze_vlm_ros.errors import GazeVlmError
+
+COMMANDS = {
+    "up": ("gaze_vlm_ros.cli.up", "start a deployment: sim, replay or bringup"),
+    "demo": ("gaze_vlm_ros.cli.demo", "run the closed loop in simulation and write a report"),
+    "replay": ("gaze_vlm_ros.cli.replay", "run a recording through the graph and write a report"),
+    "generate": ("gaze_vlm_ros.cli.generate", "generate simulated episodes"),
+    "train": ("gaze_vlm_ros.cli.train", "train a model"),
+    "evaluate": ("gaze_vlm_ros.cli.evaluate", "evaluate a model"),
+    "doctor": ("gaze_vlm_ros.cli.doctor", "say what is there, what is missing, and how to mend it"),
+}
+USER_ERROR = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line and returns the exit code: 2 for an error that the user can mend, said in one line."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        options = _parser(words).parse_args(words)
+        return options.run(options)
+    except GazeVlmError as error:
+        print(f"gaze-vlm-ros: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        return 130
+
+
+def available() -> dict[str, tuple[str, str]]:
+    """The subcommands that this version has."""
+    return {name: entry for name, entry in COMMANDS.items() if importlib.util.find_spec(entry[0]) is not None}
+
+
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gaze-vlm-ros", description="Gaze-regularised VLM and assistive robot on ROS 2.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in words if not word.startswith("-")), "")
+    for name, (module, text) in available().items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == chosen:
+            loaded = importlib.import_module(module)
+            loaded.add_arguments(command)
+            command.set_defaults(run=loaded.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Starts the nodes of a deployment as processes, passes on what they say, and leaves none of them behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import yaml
+
+from gaze_vlm_ros.environment import child_environment
+from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.graph import PARENT_VARIABLE, Deployment, NodeSpec, Value, parameters_path
+
+STOP_WITHIN_S = 8.0
+_ERROR = re.compile(r"^(\[?(ERROR|FATAL)\]?|[\w.-]+: error:) ")
+_LINE_FORMAT = "{severity} {message}"
+
+
+class NodeDied(GazeVlmError):
+    """A node of the graph ended by itself."""
+
+
+@dataclass
+class _Process:
+    spec: NodeSpec
+    popen: subprocess.Popen
+    reader: threading.Thread
+    complaint: str = ""
+    """Its first error, else its last line."""
+    has_complained: bool = False
+
+    def hear(self, line: str) -> None:
+        error = _ERROR.search(line)
+        if not self.has_complained:
+            self.complaint = line[error.end() :] if error else line
+        self.has_complained |= error is not None
+
+
+def command(spec: NodeSpec, deployment: Deployment) -> list[str]:
+    """The command line of one node."""
+    words = [sys.executable, "-m", spec.module, "--ros-args", "--disable-external-lib-logs", "-r", f"__node:={spec.name}"]
+    words += ["-r", f"__ns:=/{deployment.namespace}", "--params-file", str(parameters_path(deployment))]
+    for name, value in spec.given.items():
+        words += ["-p", f"{name}:={_as_yaml(value)}"]
+    return words
+
+
+def _as_yaml(value: Value) -> str:
+    plain = list(value) if isinstance(value, tuple) else value
+    return yaml.safe_dump(plain, default_flow_style=True, width=10_000).removesuffix("\n").removesuffix("\n...")
+
+
+class ProcessGraph:
+    """The running processes of one deployment; use it as a context, from the main thread.
+
+    Each node leads a session of its own, so that Ctrl-C reaches this process alone, which then ends the nodes in
+    reverse order. Where this process is killed, the kernel ends the nodes.
+    """
+
+    def __init__(self, deployment: Deployment, domain_id: int | None, on_line: Callable[[str], None] = print) -> None:
+        """Starts the processes. ``on_line`` gets each line of output, with the node's name before it."""
+        self.deployment = deployment
+        self._on_line = on_line
+        self._processes: list[_Process] = []
+        environment = child_environment(domain_id, local_only=deployment.own_domain) | {
+            PARENT_VARIABLE: str(os.getpid()), "RCUTILS_COLORIZED_OUTPUT": "0", "PYTHONUNBUFFERED": "1",
+        }
+        environment.setdefault("RCUTILS_CONSOLE_OUTPUT_FORMAT", _LINE_FORMAT)
+        try:
+            for spec in deployment.nodes:
+                self._processes.append(self._start(spec, environment))
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, spec: NodeSpec, environment: dict[str, str]) -> _Process:
+        popen = subprocess.Popen(
+            command(spec, self.deployment), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+        )
+        process = _Process(spec, popen, threading.Thread(daemon=True))
+        process.reader = threading.Thread(target=self._pass_on, args=(process,), daemon=True)
+        process.reader.start()
+        return process
+
+    def _pass_on(self, process: _Process) -> None:
+        for line in process.popen.stdout:
+            text = line.rstrip()
+            if text:
+                process.hear(text)
+                self._on_line(f"{process.spec.name:>17} | {text}")
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {process.spec.name: process.popen.pid for process in self._processes}
+
+    def check(self) -> bool:
+        """Whether the graph runs; False once it has ended well. Raises NodeDied, naming the node and why."""
+        ended = [process for process in self._processes if process.popen.poll() is not None]
+        if not ended:
+            return True
+        manager = self._processes[-1]
+        culprit = next((process for process in ended if process is not manager), manager)
+        if culprit is manager and manager.popen.returncode == 0:
+            return False
+        culprit.reader.join(1.0)
+        reason = culprit.complaint or "it said nothing"
+        if culprit is manager:
+            raise NodeDied(reason)
+        raise NodeDied(f"{culprit.spec.name} ended {_how(culprit.popen.returncode)}: {reason}")
+
+    def wait(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
+        """Waits until ``until`` holds or the time is over; False once the graph has ended well. Raises NodeDied."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not until():
+            if not self.check():
+                return False
+            time.sleep(0.05)
+        return self.check()
+
+    def stop(self) -> None:
+        """Ends every process, the last one first, and kills what does not end in time."""
+        end = time.monotonic() + STOP_WITHIN_S
+        for process in reversed(self._processes):
+            if process.popen.poll() is None:
+                process.popen.send_signal(signal.SIGTERM)
+                self._wait_for(process, max(0.1, end - time.monotonic()))
+        for process in self._processes:
+            self._kill_session(process)
+            process.popen.wait()
+            process.reader.join(1.0)
+
+    def _wait_for(self, process: _Process, seconds: float) -> None:
+        try:
+            process.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._on_line(f"{process.spec.name:>17} | does not end")
+
+    @staticmethod
+    def _kill_session(process: _Process) -> None:
+        try:
+            os.killpg(process.popen.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def __enter__(self) -> ProcessGraph:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _how(code: int) -> str:
+    return f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"

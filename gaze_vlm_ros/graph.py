@@ -1,0 +1,212 @@
+"""The nodes of each deployment, as values that ``ros2 launch`` and ``gaze-vlm-ros up`` both read.
+
+A deployment is built from ``name:=value`` arguments. What its nodes need beyond their own defaults stands here, and
+complete in ``config/<deployment>.yaml``, which is made from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gaze_vlm_ros.environment import resource
+from gaze_vlm_ros.errors import GazeVlmError
+
+PARENT_VARIABLE = "GAZE_VLM_ROS_PARENT"
+"""Set for each node by ``gaze-vlm-ros up`` to its process id: the node ends when that process does."""
+Value = bool | int | float | str | tuple[str, ...]
+
+
+class GraphError(GazeVlmError):
+    """A deployment or an argument that does not exist, or whose value does not fit."""
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One process: ``executable`` is a module of ``gaze_vlm_ros.nodes``, ``name`` the node's name in the graph.
+
+    ``parameters`` are what the deployment sets and its parameter file shows; ``given`` are what arguments set, which
+    wins over the file.
+    """
+
+    executable: str
+    name: str
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    given: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        return f"gaze_vlm_ros.nodes.{self.executable}"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Nodes in the order in which they are brought up, the life-cycle manager last.
+
+    ``own_domain``: it runs in a ROS domain of its own that nothing outside this host hears.
+    """
+
+    name: str
+    namespace: str
+    own_domain: bool
+    nodes: tuple[NodeSpec, ...]
+    params: str = ""
+
+
+@dataclass(frozen=True)
+class CommonArguments:
+    """Arguments of every deployment."""
+
+    record: str = field(default="", metadata={"help": "path of the .mcap file to record to; empty: no recording"})
+    checkpoint: str = field(default="", metadata={"help": "folder of the model; empty: the shipped one"})
+    params: str = field(default="", metadata={"help": "parameter file to use instead of the deployment's own"})
+
+
+@dataclass(frozen=True)
+class SimArguments(CommonArguments):
+    """Arguments of ``sim``."""
+
+    seed: int = field(default=1, metadata={"help": "seed of the layout, the wearer and the noise"})
+    robot: str = field(default="jaco", metadata={"help": "name or robot.yaml of the arm"})
+
+
+@dataclass(frozen=True)
+class ReplayArguments(CommonArguments):
+    """Arguments of ``replay``."""
+
+    path: str = field(default="", metadata={"help": "recording to replay: .vrs, Neon folder, .mcap", "needed": True})
+    rate: float = field(default=1.0, metadata={"help": "speed of replay; 1 is as recorded"})
+    robot: str = field(default="jaco", metadata={"help": "name or robot.yaml of the arm that would be commanded"})
+
+
+@dataclass(frozen=True)
+class BringupArguments(CommonArguments):
+    """Arguments of ``bringup``."""
+
+    robot: str = field(default="", metadata={"help": "name or robot.yaml of the arm to command", "needed": True})
+    source: str = field(default="", metadata={"help": "webcam:N; empty: camera and eye tracker publish themselves"})
+    board: bool = field(default=False, metadata={"help": "find the scene camera's pose by the marker board"})
+
+
+def _graph(name: str, arguments: CommonArguments, own_domain: bool, nodes: list[NodeSpec]) -> Deployment:
+    recorder = [NodeSpec("recorder_node", "recorder", given={"path": arguments.record})] if arguments.record else []
+    nodes = recorder + nodes
+    manager = NodeSpec("lifecycle_manager_node", "lifecycle_manager", given={"nodes": tuple(node.name for node in nodes)})
+    return Deployment(
+        name, "sim" if own_domain else "", own_domain, (*nodes, manager), arguments.params
+    )
+
+
+def _given(arguments: CommonArguments, **argument_of: str) -> dict[str, Value]:
+    """By parameter, the values of those arguments that are not left at their defaults."""
+    defaults = {item.name: item.default for item in dataclasses.fields(arguments)}
+    values = {parameter: (getattr(arguments, argument), defaults[argument]) for parameter, argument in argument_of.items()}
+    return {parameter: value for parameter, (value, default) in values.items() if value != default}
+
+
+def _assistance(arguments: Any, mode: str, surface: str) -> list[NodeSpec]:
+    """What is the same everywhere between the sensors and the robot."""
+    robot = _given(arguments, robot="robot")
+    return [
+        NodeSpec("governor_node", "governor", given=robot),
+        NodeSpec("vlm_node", "vlm", {"mode": mode}, _given(arguments, checkpoint="checkpoint")),
+        NodeSpec("gaze_node", "gaze"),
+        NodeSpec("gaze_target_node", "gaze_target", {"mode": mode, "surface": surface}, robot),
+        NodeSpec("assist_policy_node", "assist_policy", given=robot),
+    ]
+
+
+def sim(arguments: SimArguments) -> Deployment:
+    """The simulated kitchen, wearer and robot."""
+    simulator = NodeSpec("simulator_node", "simulator", given=_given(arguments, seed="seed", robot="robot"))
+    return _graph("sim", arguments, True, [*_assistance(arguments, "live", "depth"), simulator])
+
+
+def replay(arguments: ReplayArguments) -> Deployment:
+    """A recording through the same nodes, frame by frame, with nothing lost; it ends by itself."""
+    source = NodeSpec("source_node", "source", given=_given(arguments, location="path", rate="rate"))
+    return _graph("replay", arguments, True, [*_assistance(arguments, "replay", "depth"), source])
+
+
+def bringup(arguments: BringupArguments) -> Deployment:
+    """A real robot; it moves only after ``governor/arm`` was called."""
+    nodes = _assistance(arguments, "live", "plane")
+    if arguments.board:
+        nodes.append(NodeSpec("registration_node", "registration"))
+    if arguments.source:
+        nodes.append(NodeSpec("source_node", "source", given=_given(arguments, location="source")))
+    return _graph("bringup", arguments, False, nodes)
+
+
+DEPLOYMENTS: dict[str, tuple[type[CommonArguments], Callable[[Any], Deployment]]] = {
+    "sim": (SimArguments, sim),
+    "replay": (ReplayArguments, replay),
+    "bringup": (BringupArguments, bringup),
+}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One ``name:=value`` argument of a deployment, for help texts and launch declarations."""
+
+    name: str
+    default: str
+    text: str
+    needed: bool
+
+
+def arguments_of(deployment: str) -> list[Argument]:
+    """The arguments that ``build`` takes. Raises GraphError for an unknown deployment."""
+    return [
+        Argument(item.name, _written(item.default), item.metadata["help"], item.metadata.get("needed", False))
+        for item in dataclasses.fields(_entry(deployment)[0])
+    ]
+
+
+def build(deployment: str, given: Mapping[str, str] | None = None) -> Deployment:
+    """The deployment with ``given`` arguments. Raises GraphError that names what is unknown, missing or unfit."""
+    kind, make = _entry(deployment)
+    given = dict(given or {})
+    known = {item.name: item for item in dataclasses.fields(kind)}
+    if unknown := sorted(set(given) - set(known)):
+        raise GraphError(f"{deployment} has no argument {', '.join(unknown)}; it has {', '.join(known)}")
+    values = {name: _read(name, text, known[name].default) for name, text in given.items()}
+    arguments = kind(**values)
+    for item in known.values():
+        if item.metadata.get("needed") and not getattr(arguments, item.name):
+            raise GraphError(f"{deployment} needs {item.name}:=... ({item.metadata['help']})")
+    return make(arguments)
+
+
+def parameters_path(deployment: Deployment) -> Path:
+    """The user's parameter file, else the deployment's own. Raises GraphError or ResourceMissing where it is not there."""
+    if not deployment.params:
+        return resource(f"config/{deployment.name}.yaml")
+    path = Path(deployment.params)
+    if not path.is_file():
+        raise GraphError(f"params:={path} is no file; config/{deployment.name}.yaml is one to start from")
+    return path
+
+
+def _entry(deployment: str) -> tuple[type[CommonArguments], Callable[[Any], Deployment]]:
+    if deployment not in DEPLOYMENTS:
+        raise GraphError(f"there is no deployment {deployment!r}; use one of {', '.join(DEPLOYMENTS)}")
+    return DEPLOYMENTS[deployment]
+
+
+def _read(name: str, text: str, default: Value) -> Value:
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false"):
+            raise GraphError(f"{name} must be true or false, got {text!r}")
+        return text.lower() == "true"
+    try:
+        return type(default)(text)
+    except ValueError as error:
+        raise GraphError(f"{name} must be of type {type(default).__name__}, got {text!r}") from error
+
+
+def _written(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,111 @@
+"""The robot and the people near it: joints, trajectories, states, the wearer."""
+
+from __future__ import annotations
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from gaze_vlm_msgs.msg import AssistState as AssistStateMsg, WearerState as WearerStateMsg
+from geometry_msgs.msg import PoseWithCovariance
+from sensor_msgs.msg import JointState as JointStateMsg
+from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg, JointTrajectoryPoint
+
+from gaze_vlm_ros.nodes.conversions.common import (
+    ConversionError, header_message, nanoseconds, point_message, pose_message, position_from, time_message, transform_from,
+)
+from gaze_vlm_ros.types import NS_PER_S, AssistMode, AssistState, JointState, JointTrajectory, WearerState
+
+_MODES = {
+    AssistMode.IDLE: AssistStateMsg.IDLE, AssistMode.POINTING: AssistStateMsg.POINTING,
+    AssistMode.YIELDING: AssistStateMsg.YIELDING, AssistMode.BLOCKED: AssistStateMsg.BLOCKED,
+}
+_MODE_OF = {number: mode for mode, number in _MODES.items()}
+
+
+def joint_state_message(state: JointState) -> JointStateMsg:
+    return JointStateMsg(
+        header=header_message(state.stamp_ns, ""), name=list(state.names), position=state.position_rad.tolist(),
+        velocity=state.velocity_rad_s.tolist(),
+    )
+
+
+def joint_state_from(message: JointStateMsg) -> JointState:
+    """A missing velocity is NaN; ConversionError where the numbers do not fit the names or are not finite."""
+    count = len(message.name)
+    if len(message.position) != count or len(message.velocity) not in (0, count):
+        raise ConversionError(f"{count} joints with {len(message.position)} positions and {len(message.velocity)} velocities")
+    position = np.array(message.position)
+    if not np.isfinite(position).all():
+        bad = message.name[int(np.argmin(np.isfinite(position)))]
+        raise ConversionError(f"the position of joint {bad} is not finite")
+    velocity = np.array(message.velocity) if message.velocity else np.full(count, np.nan)
+    return JointState(nanoseconds(message.header.stamp), tuple(message.name), position, velocity)
+
+
+def trajectory_message(trajectory: JointTrajectory) -> JointTrajectoryMsg:
+    """The header's stamp stays 0, which joint_trajectory_controller reads as: start now."""
+    points = [
+        JointTrajectoryPoint(positions=position.tolist(), velocities=velocity.tolist(), time_from_start=_duration(time_s))
+        for position, velocity, time_s in zip(
+            trajectory.position_rad, trajectory.velocity_rad_s, trajectory.time_from_start_s, strict=True
+        )
+    ]
+    return JointTrajectoryMsg(joint_names=list(trajectory.names), points=points)
+
+
+def trajectory_from(message: JointTrajectoryMsg, stamp_ns: int) -> JointTrajectory:
+    """``stamp_ns`` is used where the message has none. ConversionError for anything that cannot be followed."""
+    names = tuple(message.joint_names)
+    if not names or not message.points:
+        raise ConversionError("a trajectory needs joint names and at least one point")
+    for point in message.points:
+        if len(point.positions) != len(names) or len(point.velocities) not in (0, len(names)):
+            raise ConversionError(f"a trajectory of {len(names)} joints has a point of {len(point.positions)} positions")
+    position = np.array([point.positions for point in message.points])
+    velocity = np.array([point.velocities or np.full(len(names), np.nan) for point in message.points])
+    times = np.array([point.time_from_start.sec + point.time_from_start.nanosec / NS_PER_S for point in message.points])
+    if not np.isfinite(position).all():
+        raise ConversionError("a trajectory's positions must be finite")
+    if times[0] < 0.0 or (np.diff(times) <= 0.0).any():
+        raise ConversionError("a trajectory's times must rise")
+    return JointTrajectory(nanoseconds(message.header.stamp) or stamp_ns, names, position, velocity, times)
+
+
+def _duration(seconds: float) -> Duration:
+    whole, rest = divmod(round(seconds * NS_PER_S), NS_PER_S)
+    return Duration(sec=int(whole), nanosec=int(rest))
+
+
+def assist_state_message(state: AssistState, frame_id: str) -> AssistStateMsg:
+    return AssistStateMsg(
+        header=header_message(state.stamp_ns, frame_id), mode=_MODES[state.mode], target_label=state.target_label,
+        target_position=point_message(state.target_position_m), reason=state.reason, limited_by=state.limited_by,
+        prediction_stamp=time_message(state.prediction_stamp_ns),
+    )
+
+
+def assist_state_from(message: AssistStateMsg) -> AssistState:
+    if message.mode not in _MODE_OF:
+        raise ConversionError(f"assist mode {message.mode} is unknown")
+    return AssistState(
+        nanoseconds(message.header.stamp), _MODE_OF[message.mode], message.target_label,
+        position_from(message.target_position), message.reason, message.limited_by, nanoseconds(message.prediction_stamp),
+    )
+
+
+def wearer_message(wearer: WearerState, frame_id: str, stamp_ns: int | None = None) -> WearerStateMsg:
+    """``stamp_ns``: the stamp in ROS time, where the wearer's own is of another clock."""
+    sigma = wearer.sigma_m if np.isfinite(wearer.sigma_m) else 0.0
+    head = PoseWithCovariance(
+        pose=pose_message(wearer.base_T_head), covariance=np.diag([sigma**2] * 3 + [0.0] * 3).ravel()
+    )
+    return WearerStateMsg(
+        header=header_message(wearer.stamp_ns if stamp_ns is None else stamp_ns, frame_id), head=head, left_hand=point_message(wearer.left_hand_m),
+        right_hand=point_message(wearer.right_hand_m), hand_sigma_m=float(wearer.sigma_m),
+    )
+
+
+def wearer_from(message: WearerStateMsg) -> WearerState:
+    return WearerState(
+        nanoseconds(message.header.stamp), transform_from(message.head.pose), position_from(message.left_hand),
+        position_from(message.right_hand), message.hand_sigma_m,
+    )

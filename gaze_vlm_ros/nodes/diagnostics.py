@@ -1,0 +1,72 @@
+"""What a node tells of its streams once a second: rates, ages, losses, silence, doubled publishers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from gaze_vlm_ros.types import NS_PER_S
+
+
+@dataclass
+class StreamStatistics:
+    """Counts of one topic, in or out. ``silent_after_s``: silence that is worth a warning; 0 = none."""
+
+    topic: str
+    silent_after_s: float = 0.0
+    count: int = 0
+    refused: int = 0
+    refusal: str = ""
+    publishers: int = 1
+    newest_age_s: float = float("nan")
+    heard_at_s: float = field(default_factory=time.monotonic)
+    _reported: tuple[int, float] = field(default_factory=lambda: (0, time.monotonic()))
+
+    def heard(self, stamp_ns: int | None, now_ns: int) -> None:
+        """One more message, stamped ``stamp_ns`` (None: unstamped), at ROS time ``now_ns``."""
+        self.count += 1
+        self.heard_at_s = time.monotonic()
+        if stamp_ns is not None:
+            self.newest_age_s = (now_ns - stamp_ns) / NS_PER_S
+
+    def refuse(self, reason: str) -> bool:
+        """One message that was no good. True where this reason is new and worth a line in the log."""
+        self.refused += 1
+        new, self.refusal = reason != self.refusal, reason
+        return new
+
+    @property
+    def silent_s(self) -> float:
+        return time.monotonic() - self.heard_at_s
+
+    def report(self) -> tuple[list[str], dict[str, str]]:
+        """Warnings and figures since the last report."""
+        now = time.monotonic()
+        before, at = self._reported
+        self._reported = self.count, now
+        figures = {f"{self.topic} rate [Hz]": f"{(self.count - before) / max(now - at, 1e-3):.1f}"}
+        if self.newest_age_s == self.newest_age_s:
+            figures[f"{self.topic} age [ms]"] = f"{self.newest_age_s * 1e3:.0f}"
+        warnings = []
+        if self.refused:
+            figures[f"{self.topic} refused"] = str(self.refused)
+            warnings.append(f"{self.topic}: {self.refused} refused, last because {self.refusal}")
+        if self.publishers > 1:
+            warnings.append(f"{self.topic} has {self.publishers} publishers; stop all but one")
+        if self.silent_after_s and self.silent_s > self.silent_after_s:
+            warnings.append(f"{self.topic}: silent for {self.silent_s:.1f} s")
+        return warnings, figures
+
+
+def status(name: str, state: str, failure: str, streams: list[StreamStatistics], extra: dict[str, str]) -> DiagnosticStatus:
+    """The node's status; ``failure`` is why it failed, empty while it is well."""
+    warnings, figures = [], {}
+    for stream in streams:
+        stream_warnings, stream_figures = stream.report()
+        warnings += stream_warnings
+        figures |= stream_figures
+    level = DiagnosticStatus.ERROR if failure else DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK
+    values = [KeyValue(key=key, value=value) for key, value in ({"state": state} | figures | extra).items()]
+    return DiagnosticStatus(level=level, name=name, message=failure or "; ".join(warnings) or state, values=values)

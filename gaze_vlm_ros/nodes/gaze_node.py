@@ -1,0 +1,124 @@
+"""Smooths the gaze signal and finds eye movements in it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from gaze_vlm_msgs.msg import EyeMovement, GazeSample
+from sensor_msgs.msg import CameraInfo
+
+from gaze_vlm_ros.gaze.eye_movements import DetectorSettings, EyeMovementDetector, RateTooLow
+from gaze_vlm_ros.gaze.filters import GazeFilter, GazeFilterSettings
+from gaze_vlm_ros.gaze.pairing import GazeBuffer
+from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.conversions.gaze import gaze_from, gaze_message, movement_message
+from gaze_vlm_ros.nodes.conversions.images import camera_from
+from gaze_vlm_ros.nodes.parameters import Parameters, parameter
+from gaze_vlm_ros.nodes.run import run
+from gaze_vlm_ros.types import NS_PER_S, CameraModel
+from gaze_vlm_ros.types import GazeSample as Sample
+
+SAMPLES_TO_MEASURE_RATE = 40
+PERIOD_S = 0.02
+REMEMBERED_S = 5.0
+
+
+@dataclass(frozen=True)
+class GazeParameters(Parameters):
+    """Parameters of the gaze node."""
+
+    rate_hz: float = parameter(0.0, "rate of the eye tracker; 0: measured from the first 40 stamps", unit="Hz", low=0, high=2000)
+    reorder_s: float = parameter(0.0, "how long a late sample is waited for", unit="s", low=0, high=0.5)
+
+
+class GazeNode(ManagedNode):
+    """gaze/sample -> gaze/filtered and gaze/eye_movement."""
+
+    Parameters = GazeParameters
+
+    def _setup(self) -> None:
+        self._camera: CameraModel | None = None
+        self._frame_id = ""
+        self._begin()
+        self._filtered = self.advertise(GazeSample, names.GAZE_FILTERED, qos.SAMPLES)
+        self._movements = self.advertise(EyeMovement, names.EYE_MOVEMENT, qos.RESULT)
+        self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
+        self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, qos.SAMPLES, silent_after_s=0.5)
+        self.every(PERIOD_S, self._process)
+
+    def _begin(self) -> None:
+        self._filter: GazeFilter | None = None
+        self._detector: EyeMovementDetector | None = None
+        self._too_slow = ""
+        self._buffer = GazeBuffer(REMEMBERED_S)
+        self._done_ns = -1
+
+    def _figures(self) -> dict[str, str]:
+        if not self._configured:
+            return {}
+        counts = {"lost": self._buffer.lost, "late": self._buffer.late, "duplicates": self._buffer.duplicates}
+        figures = {f"gaze samples {name}": str(count) for name, count in counts.items()}
+        return figures | ({"eye movements": self._too_slow} if self._too_slow else {})
+
+    def _stop(self) -> None:
+        self._process()
+        if self._detector is not None:
+            self._publish(self._detector.finish(), self._done_ns)
+
+    def _on_camera(self, message: CameraInfo) -> None:
+        if self._camera is None:
+            self._camera = camera_from(message)
+
+    def _on_sample(self, message: GazeSample) -> None:
+        self._frame_id = message.header.frame_id
+        sample = gaze_from(message)
+        if self._done_ns - sample.stamp_ns > REMEMBERED_S * NS_PER_S:
+            self.get_logger().info("time went back; the gaze signal starts anew")
+            self._begin()
+        self._buffer.add(sample)
+
+    def _process(self) -> None:
+        """Passes on, in the order of their stamps, the samples that are old enough for no earlier one to follow."""
+        self._take_samples()
+        if self._buffer.watermark_ns is None:
+            return
+        end_ns = self._buffer.watermark_ns - round(self.parameters.reorder_s * NS_PER_S)
+        samples = self._buffer.window(end_ns, max(0, end_ns - self._done_ns - 1))
+        if self._filter is None and not self._measured(samples):
+            return
+        for sample in samples:
+            self._filtered.publish(gaze_message(self._filter.update(sample), self._frame_id))
+            if self._detector is not None:
+                self._publish(self._detector.update(sample), sample.stamp_ns)
+            self._done_ns = sample.stamp_ns
+
+    def _measured(self, samples: list[Sample]) -> bool:
+        """Chooses the settings for the eye tracker's rate, once that is known."""
+        rate_hz = self.parameters.rate_hz
+        if not rate_hz:
+            if len(samples) < SAMPLES_TO_MEASURE_RATE:
+                return False
+            rate_hz = NS_PER_S / float(np.median(np.diff([sample.stamp_ns for sample in samples])))
+        self._filter = GazeFilter(GazeFilterSettings.for_rate(rate_hz))
+        try:
+            self._detector = EyeMovementDetector(DetectorSettings.for_rate(rate_hz), self._camera)
+        except RateTooLow as error:
+            self._too_slow = str(error)
+            self.get_logger().warning(self._too_slow)
+        return True
+
+    def _publish(self, movements: list, stamp_ns: int) -> None:
+        for movement in movements:
+            self._movements.publish(movement_message(movement, stamp_ns, self._frame_id))
+
+
+def main() -> None:
+    sys.exit(run(partial(GazeNode, "gaze")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The safety governor: the last process before the controller."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+
+from gaze_vlm_msgs.msg import AssistState, GazeSample, GovernorState, Prediction, WearerState
+from sensor_msgs.msg import CameraInfo, JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from gaze_vlm_ros import types
+from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.conversions.common import header_message, stamp_of
+from gaze_vlm_ros.nodes.conversions.gaze import gaze_from
+from gaze_vlm_ros.nodes.conversions.robot import joint_state_from, trajectory_from, trajectory_message, wearer_from
+from gaze_vlm_ros.nodes.parameters import Parameters, parameter
+from gaze_vlm_ros.nodes.run import run
+from gaze_vlm_ros.robots.description import RobotDescription
+from gaze_vlm_ros.robots.kinematics import ArmKinematics
+from gaze_vlm_ros.safety.deadlines import Deadlines, Input
+from gaze_vlm_ros.safety.governor import Governor, GovernorMode, GovernorOutput, GovernorSettings
+from gaze_vlm_ros.types import NS_PER_S
+
+OLDEST_STAMP_S = 1.0
+"""A message stamped longer ago is history: it does not count as heard."""
+STATE_PERIOD_S = 0.1
+_STATES = {
+    GovernorMode.DISARMED: GovernorState.DISARMED, GovernorMode.HOLDING: GovernorState.HOLDING,
+    GovernorMode.MOVING: GovernorState.MOVING, GovernorMode.PROTECTIVE_STOP: GovernorState.PROTECTIVE_STOP,
+}
+
+
+@dataclass(frozen=True)
+class GovernorParameters(Parameters):
+    """Parameters of the governor."""
+
+    robot: str = parameter("jaco", "name or robot.yaml of the arm")
+    needed: tuple[str, ...] = parameter(
+        ("gaze_messages", "valid_gaze", "frames", "predictions"), "inputs without which nothing moves, beside the joints and the policy",
+        choices=tuple(name.value for name in Input),
+    )
+    tick_s: float = parameter(0.02, "time between decisions", unit="s", low=0.005, high=0.05)
+    control_period_s: float = parameter(0.05, "half the length of what is sent at a time", unit="s", low=0.01, high=0.1)
+    joint_states_s: float = parameter(0.05, "deadline of joint states", unit="s", low=0.01, high=1)
+    policy_s: float = parameter(0.1, "deadline of the policy's heartbeat", unit="s", low=0.02, high=1)
+    gaze_messages_s: float = parameter(0.15, "deadline of gaze messages, valid or not", unit="s", low=0.01, high=5)
+    valid_gaze_s: float = parameter(1.0, "deadline of valid gaze; a blink is no fault", unit="s", low=0.1, high=10)
+    frames_s: float = parameter(0.3, "deadline of frames", unit="s", low=0.05, high=5)
+    predictions_s: float = parameter(0.75, "deadline of predictions: three periods", unit="s", low=0.1, high=10)
+    wearer_s: float = parameter(0.3, "deadline of the wearer's state, once it was heard", unit="s", low=0.05, high=5)
+
+
+class GovernorNode(ManagedNode):
+    """Passes the policy's motion on in short horizons while everything that it must check is in order."""
+
+    Parameters = GovernorParameters
+
+    def _setup(self) -> None:
+        p = self.parameters
+        robot = RobotDescription.load(p.robot)
+        deadlines = Deadlines(needed=tuple(p.needed), **{f"{name.value}_s": getattr(p, f"{name.value}_s") for name in Input})
+        settings = GovernorSettings(deadlines=deadlines, tick_s=p.tick_s, control_period_s=p.control_period_s)
+        self.governor = Governor(robot.limits, robot.workspace, ArmKinematics(robot).link_points, settings)
+        self._base, self._joint_names = robot.base_frame, robot.joint_names
+        self._said: tuple[GovernorMode, str] | None = None
+        self._said_s = self._ticked_s = time.monotonic()
+        self._largest_gap_s = 0.0
+        self._controller = self.advertise(JointTrajectory, names.CONTROLLER_TRAJECTORY, qos.RESULT)
+        self._state = self.advertise(GovernorState, names.GOVERNOR_STATE, qos.RESULT)
+        self._stopped = self.advertise(Bool, names.PROTECTIVE_STOP, qos.LATCHED)
+        self._inboxes = [
+            self.inbox(JointState, names.JOINT_STATES, self._on_joints, qos.SAMPLES, silent_after_s=0.5),
+            self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_gaze, qos.SAMPLES),
+            self.inbox(CameraInfo, names.SCENE_INFO, partial(self._heard, Input.FRAMES), qos.SENSOR),
+            self.inbox(Prediction, names.EVENT, partial(self._heard, Input.PREDICTIONS), qos.RESULT),
+            self.inbox(WearerState, names.WEARER_STATE, self._on_wearer, qos.RESULT),
+            self.inbox(AssistState, names.POLICY_STATE, partial(self._heard, Input.POLICY), qos.RESULT),
+            self.inbox(JointTrajectory, names.POLICY_TRAJECTORY, self._on_command, qos.RESULT),
+        ]
+        for name, call in ((names.GOVERNOR_ARM, self._arm), (names.GOVERNOR_RESET, self._reset), (names.GOVERNOR_STOP, self._halt_now)):
+            self.serve(Trigger, name, call)
+        self.every(p.tick_s, self._tick)
+
+    def _start(self) -> None:
+        self._stopped.publish(Bool(data=False))
+        self._ticked_s = time.monotonic()
+
+    def _stop(self) -> None:
+        """The last horizon ends at rest: nothing has to be sent."""
+        self.governor.disarm()
+        self._say(self.governor.tick(time.monotonic()))
+
+    def _figures(self) -> dict[str, str]:
+        if not self._configured:
+            return {}
+        gap, self._largest_gap_s = self._largest_gap_s, 0.0
+        return {"governor": f"{self.governor.state.value}: {self.governor.reason}", "longest tick [ms]": f"{gap * 1e3:.0f}"}
+
+    # --- inputs
+
+    def _heard(self, name: Input, message: object) -> None:
+        if self.now_ns() - (stamp_of(message) or 0) < OLDEST_STAMP_S * NS_PER_S:
+            self.governor.heard(name, time.monotonic())
+
+    def _on_gaze(self, message: GazeSample) -> None:
+        self._heard(Input.GAZE_MESSAGES, message)
+        if gaze_from(message).valid:
+            self._heard(Input.VALID_GAZE, message)
+
+    def _on_joints(self, message: JointState) -> None:
+        """Joints of others, such as a gripper's, are left out."""
+        state = joint_state_from(message)
+        mine = [index for index, name in enumerate(state.names) if name in self._joint_names]
+        if not mine:
+            return
+        arm = types.JointState(
+            state.stamp_ns, tuple(state.names[index] for index in mine), state.position_rad[mine], state.velocity_rad_s[mine]
+        )
+        self._complain(self.governor.joint_state(arm, time.monotonic(), self.now_ns()))
+
+    def _on_wearer(self, message: WearerState) -> None:
+        self._complain(self.governor.wearer(wearer_from(message), time.monotonic(), self.now_ns()))
+
+    def _on_command(self, message: JointTrajectory) -> None:
+        self._complain(self.governor.command(trajectory_from(message, self.now_ns()), time.monotonic(), self.now_ns()))
+
+    @staticmethod
+    def _complain(problem: str) -> None:
+        if problem:
+            raise ValueError(problem)
+
+    # --- services
+
+    def _arm(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        problem = self.governor.arm(time.monotonic()) if self.active else "the governor is not active"
+        response.success, response.message = not problem, problem or "armed"
+        return response
+
+    def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self.governor.reset()
+        self._stopped.publish(Bool(data=False))
+        response.success, response.message = True, self.governor.reason
+        return response
+
+    def _halt_now(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self.governor.stop("somebody called governor/stop")
+        response.success, response.message = True, self.governor.reason
+        return response
+
+    # --- output
+
+    def _tick(self) -> None:
+        now_s = time.monotonic()
+        self._largest_gap_s, self._ticked_s = max(self._largest_gap_s, now_s - self._ticked_s), now_s
+        for take in self._inboxes:
+            take()
+        output = self.governor.tick(time.monotonic())
+        if output.trajectory is not None:
+            self._controller.publish(trajectory_message(output.trajectory))
+        if (output.state, output.reason) != self._said or now_s - self._said_s > STATE_PERIOD_S:
+            self._say(output)
+
+    def _say(self, output: GovernorOutput) -> None:
+        if output.state is GovernorMode.PROTECTIVE_STOP and (self._said is None or self._said[0] is not output.state):
+            self._stopped.publish(Bool(data=True))
+            self.get_logger().warning(f"protective stop: {output.reason}")
+        self._said, self._said_s = (output.state, output.reason), time.monotonic()
+        self._state.publish(GovernorState(
+            header=header_message(self.now_ns(), self._base), state=_STATES[output.state], reason=output.reason,
+            commands_passed=output.passed, commands_refused=output.refused,
+        ))
+
+
+def main() -> None:
+    sys.exit(run(partial(GovernorNode, "governor")))
+
+
+if __name__ == "__main__":
+    main()

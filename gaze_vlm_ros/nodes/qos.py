@@ -1,0 +1,23 @@
+"""Quality of service of each kind of stream."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+SENSOR = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Pictures and other live sensor streams: late data is worthless."""
+
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""For a reader that only ever wants the newest picture."""
+
+SAMPLES = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
+"""One second of gaze or joint states: best effort loses some of them at 200 Hz."""
+
+EVERY = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=60, reliability=ReliabilityPolicy.RELIABLE)
+"""Pictures of a replayed recording, none of which may be lost."""
+
+RESULT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+"""Predictions, states and commands."""
+
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""State that a late subscriber must still hear."""

@@ -1,0 +1,98 @@
+"""Runs one node as a process: signals, orderly end, and one clear line where it cannot start."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.graph import PARENT_VARIABLE
+
+ENDS_WITHIN_S = 8.0
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_PR_SET_PDEATHSIG = 1
+
+
+def run(make: Callable[[], Node]) -> int:
+    """Makes the node and spins it until SIGINT, SIGTERM or a SystemExit of its own, then takes it down; the exit code.
+
+    The node lives in a thread, so that the main thread can wait for signals: an executor that waits hears none.
+    """
+    _follow_parent()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)  # in every thread to come; the main thread waits for them
+    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = make()
+    except GazeVlmError as error:
+        print(f"{_program()}: error: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
+    spinner = _Spinner(node)
+    spinner.start()
+    while spinner.is_alive() and signal.sigtimedwait(_STOPPING, 0.2) is None:
+        pass
+    _end_within(ENDS_WITHIN_S)
+    spinner.finish()
+    rclpy.try_shutdown()
+    return spinner.code
+
+
+class _Spinner(threading.Thread):
+    """The thread in which all of the node happens, its shutdown too."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(daemon=True)
+        self.code = 0
+        self._node = node
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(node)
+
+    def run(self) -> None:
+        try:
+            self._executor.spin()
+        except SystemExit as end:
+            self.code = int(end.code or 0)
+
+    def finish(self) -> None:
+        if self.is_alive():
+            self._executor.create_task(self._shut_down)
+            self.join()
+        self._node.destroy_node()
+
+    def _shut_down(self) -> None:
+        if isinstance(self._node, LifecycleNode) and self._node._state_machine.current_state[1] != "finalized":
+            self._node.trigger_shutdown()
+        raise SystemExit(0)
+
+
+def _end_within(seconds: float) -> None:
+    """A node that hangs in its own end is no node that may stay."""
+    timer = threading.Timer(seconds, os._exit, args=(3,))
+    timer.daemon = True
+    timer.start()
+
+
+def _follow_parent() -> None:
+    """Asks the kernel for SIGTERM when the process that started the graph ends, even by SIGKILL."""
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        sys.exit(3)
+
+
+def _program() -> str:
+    """The node's name as the command line gives it, else the program's."""
+    names = [argument.split(":=", 1)[1] for argument in sys.argv if argument.startswith(("__node:=", "__name:="))]
+    return names[-1] if names else os.path.basename(sys.argv[0])

@@ -1,0 +1,173 @@
+"""The simulated kitchen as a source: camera, eye tracker, wearer and arm, in real time."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from gaze_vlm_msgs.msg import GazeSample, SimTruth, WearerState
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.conversions.common import (
+    camera_pose_message, header_message, point_message, time_message,
+)
+from gaze_vlm_ros.nodes.conversions.gaze import gaze_message
+from gaze_vlm_ros.nodes.conversions.images import (
+    camera_info_message, depth_png_message, float_message, jpeg_message, rgb_message,
+)
+from gaze_vlm_ros.nodes.conversions.robot import joint_state_message, trajectory_from, wearer_message
+from gaze_vlm_ros.nodes.parameters import Parameters, parameter
+from gaze_vlm_ros.nodes.run import run
+from gaze_vlm_ros.sim.simulation import Simulation, SimulationConfig, Snapshot
+from gaze_vlm_ros.types import NS_PER_S
+
+STEP_S = 0.005
+LARGEST_LAG_S = 0.05
+"""Behind the real time by more than this, the world pauses instead of hurrying after it."""
+POSE_COVARIANCE = np.diag([1e-6] * 3 + [1e-6] * 3)
+
+
+@dataclass(frozen=True)
+class SimulatorParameters(Parameters):
+    """Parameters of the simulator."""
+
+    seed: int = parameter(1, "seed of the layout, the wearer and the noise", low=0, high=2**31 - 1)
+    robot: str = parameter("jaco", "name or robot.yaml of the arm")
+    things: int = parameter(8, "everyday objects on the table", low=2, high=12)
+    width: int = parameter(640, "width of the scene camera", unit="px", low=64, high=1920)
+    height: int = parameter(480, "height of the scene camera", unit="px", low=64, high=1200)
+    frame_rate_hz: float = parameter(15.0, "rate of colour and depth", unit="Hz", low=1, high=60)
+    publish_clock: bool = parameter(False, "publish /clock, and stamp with simulated time")
+
+
+class SimulatorNode(ManagedNode):
+    """Steps the world in one thread, draws it in another; a joint trajectory is followed as ros2_control does."""
+
+    Parameters = SimulatorParameters
+
+    def _setup(self) -> None:
+        p = self.parameters
+        self.simulation = Simulation(SimulationConfig(seed=p.seed, robot=p.robot, width=p.width, height=p.height, things=p.things))
+        self._base, self._camera_frame = self.simulation.base_frame, self.simulation.camera.frame_id
+        self._lock = threading.Lock()
+        self._snapshots: queue.Queue[tuple[Snapshot, int, np.ndarray]] = queue.Queue(maxsize=1)
+        self._slips = self._undrawn = 0
+        self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
+        self._joints = self.advertise(JointState, names.JOINT_STATES, qos.SAMPLES)
+        self._wearer = self.advertise(WearerState, names.WEARER_STATE, qos.RESULT)
+        self._truth = self.advertise(SimTruth, names.SIM_TRUTH, qos.RESULT)
+        self._pose = self.advertise(PoseWithCovarianceStamped, names.SCENE_POSE, qos.SAMPLES)
+        self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.SAMPLES)
+        self._image = self.advertise(Image, names.SCENE_IMAGE, qos.SENSOR)
+        self._depth = self.advertise(Image, names.SCENE_DEPTH, qos.SENSOR)
+        self._jpeg = self.advertise(CompressedImage, names.SCENE_IMAGE_COMPRESSED, qos.RESULT)
+        self._png = self.advertise(CompressedImage, names.SCENE_DEPTH_COMPRESSED, qos.RESULT)
+        self._clock = self.advertise(Clock, "/clock", qos.SENSOR) if p.publish_clock else None
+        self.subscribe(JointTrajectory, names.CONTROLLER_TRAJECTORY, self._on_trajectory, qos.RESULT)
+        self.worker(self._live)
+        self.worker(self._draw)
+
+    def _figures(self) -> dict[str, str]:
+        return {"pauses of the world": str(self._slips), "frames not drawn": str(self._undrawn)} if self._configured else {}
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        trajectory = trajectory_from(message, self.now_ns())
+        if missing := set(self.simulation.robot.joint_names) - set(trajectory.names):
+            raise ValueError(f"the trajectory lacks {', '.join(sorted(missing))}; is it meant for another robot?")
+        with self._lock:
+            self.simulation.set_joint_trajectory(trajectory)
+
+    # --- the thread in which the world lives
+
+    def _live(self, halt: threading.Event) -> None:
+        simulated_ns = round(self.simulation.time_s * NS_PER_S)
+        self._offset_ns = 0 if self.parameters.publish_clock else self.now_ns() - simulated_ns
+        due_s = time.monotonic()
+        for step in range(sys.maxsize):
+            due_s += STEP_S
+            behind_s = time.monotonic() - due_s
+            if behind_s > LARGEST_LAG_S:
+                self._slips += 1
+                due_s += behind_s
+                self._offset_ns += 0 if self.parameters.publish_clock else round(behind_s * NS_PER_S)
+            elif halt.wait(max(0.0, -behind_s)):
+                return
+            with self._lock:
+                self.simulation.advance(STEP_S)
+                self._say(step)
+
+    def _say(self, step: int) -> None:
+        """What the sensors deliver at this step: gaze at 200 Hz, joints at 100 Hz, frames and the rest below."""
+        stamp_ns = self._ros_ns(self.simulation.time_s)
+        if self._clock is not None:
+            self._clock.publish(Clock(clock=time_message(stamp_ns)))
+        self._gaze.publish(gaze_message(self.simulation.gaze_sample(), self._camera_frame, stamp_ns))
+        if step % 2 == 0:
+            self._joints.publish(joint_state_message(self.simulation.joint_state(stamp_ns)))
+        if step % 8 == 0:
+            self._wearer.publish(wearer_message(self.simulation.wearer_state(), self._base, stamp_ns))
+        if step % 20 == 0:
+            self._publish_truth(stamp_ns)
+        if int(step * STEP_S * self.parameters.frame_rate_hz) != int((step + 1) * STEP_S * self.parameters.frame_rate_hz):
+            self._offer_snapshot(stamp_ns)
+
+    def _ros_ns(self, time_s: float) -> int:
+        return round(time_s * NS_PER_S) + self._offset_ns
+
+    def _publish_truth(self, stamp_ns: int) -> None:
+        truth = self.simulation.truth()
+        self._truth.publish(SimTruth(
+            header=header_message(stamp_ns, self._base), activity=truth.activity, event=truth.event,
+            event_time=time_message(max(0, self._ros_ns(truth.event_time_s))), event_object=truth.event_object,
+            gaze_label=truth.gaze_label, gaze_position=point_message(truth.gaze_position_m), pointed_label=truth.pointed_label,
+        ))
+
+    def _offer_snapshot(self, stamp_ns: int) -> None:
+        snapshot = self.simulation.snapshot(), stamp_ns, self.simulation.base_T_camera()
+        try:
+            self._snapshots.put_nowait(snapshot)
+        except queue.Full:
+            self._undrawn += 1
+
+    # --- the thread that draws
+
+    def _draw(self, halt: threading.Event) -> None:
+        try:
+            while not halt.is_set():
+                try:
+                    snapshot, stamp_ns, base_T_camera = self._snapshots.get(timeout=0.2)
+                except queue.Empty:
+                    continue
+                frame = self.simulation.render_snapshot(snapshot)
+                self._pose.publish(camera_pose_message(stamp_ns, base_T_camera, POSE_COVARIANCE, self._base))
+                self._info.publish(camera_info_message(self.simulation.camera, stamp_ns))
+                to_message = partial(_publish_if_heard, stamp_ns=stamp_ns, frame_id=self._camera_frame)
+                to_message(self._image, rgb_message, frame.rgb)
+                to_message(self._depth, float_message, frame.depth_m)
+                to_message(self._jpeg, jpeg_message, frame.rgb)
+                to_message(self._png, depth_png_message, frame.depth_m)
+        finally:
+            self.simulation.close()
+
+
+def _publish_if_heard(publisher, to_message, pixels, stamp_ns: int, frame_id: str) -> None:
+    if publisher.get_subscription_count():
+        publisher.publish(to_message(pixels, stamp_ns, frame_id))
+
+
+def main() -> None:
+    sys.exit(run(partial(SimulatorNode, "simulator")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The gaze-regularised VLM: frames and gaze in, activity and event out."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from gaze_vlm_msgs.msg import GazeSample, ObjectMap, Prediction
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import UInt64
+
+from gaze_vlm_ros.gaze.pairing import GazeBuffer
+from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.conversions.common import ConversionError, stamp_of
+from gaze_vlm_ros.nodes.conversions.gaze import gaze_from
+from gaze_vlm_ros.nodes.conversions.images import camera_from, float_message, rgb_from
+from gaze_vlm_ros.nodes.conversions.predictions import object_map_message, prediction_message
+from gaze_vlm_ros.nodes.frame_queue import FrameGrid, FrameQueue
+from gaze_vlm_ros.nodes.parameters import Parameters, parameter
+from gaze_vlm_ros.nodes.run import run
+from gaze_vlm_ros.types import Frame
+from gaze_vlm_ros.vlm.checkpoint import default_checkpoint
+from gaze_vlm_ros.vlm.predictor import StreamingPredictor
+
+FRAMES_ARRIVE_WITHIN_S = 2.0
+"""After a replayed recording has said how many frames it had."""
+
+
+@dataclass(frozen=True)
+class VlmParameters(Parameters):
+    """Parameters of the VLM node."""
+
+    checkpoint: str = parameter("", "folder of the model; empty: the shipped one")
+    gaze_input: str = parameter("auto", "whether gaze is an input where it is valid", choices=("auto", "off"))
+    mode: str = parameter("live", "live: newest frame only; replay: every frame of the grid", choices=("live", "replay"))
+    rate_hz: float = parameter(5.0, "predictions per second of the camera's time", unit="Hz", low=0.1, high=30)
+    gaze_grace_s: float = parameter(1.0, "in replay, how long a frame waits for its gaze", unit="s", low=0, high=30)
+    image_transport: str = parameter("raw", "which image topic is read", choices=("raw", "compressed"))
+    threads: int = parameter(1, "torch threads", low=1, high=64)
+
+
+class VlmNode(ManagedNode):
+    """Predicts in a worker thread, so that neither frames nor parameters wait for the model."""
+
+    Parameters = VlmParameters
+
+    def _setup(self) -> None:
+        p = self.parameters
+        self._replays = p.mode == "replay"
+        self.predictor = StreamingPredictor.from_checkpoint(p.checkpoint or default_checkpoint(), p.gaze_input, p.threads)
+        self._warm_up()
+        self._buffer, self._camera_size = GazeBuffer(), None
+        self._grid, self._frames = FrameGrid(p.rate_hz), FrameQueue(keep_all=self._replays)
+        self._received = self._predicted = 0
+        self._expected: tuple[int, float] | None = None
+        self._took_s = 0.0
+        self._activity = self.advertise(Prediction, names.ACTIVITY, qos.RESULT)
+        self._event = self.advertise(Prediction, names.EVENT, qos.RESULT)
+        self._attention = self.advertise(Image, names.ATTENTION, qos.RESULT)
+        self._objects = self.advertise(ObjectMap, names.OBJECTS, qos.RESULT)
+        self._done = self.advertise(UInt64, names.PREDICTIONS_DONE, qos.LATCHED)
+        kind, topic = (Image, names.SCENE_IMAGE) if p.image_transport == "raw" else (CompressedImage, names.SCENE_IMAGE_COMPRESSED)
+        self.subscribe(kind, topic, self._on_frame, qos.EVERY if self._replays else qos.NEWEST, silent_after_s=0.3)
+        self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
+        self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, lambda m: self._buffer.add(gaze_from(m)), qos.SAMPLES)
+        if self._replays:
+            self.subscribe(UInt64, names.SOURCE_DONE, self._on_source_done, qos.LATCHED)
+        self.worker(self._predict_all)
+
+    def _warm_up(self) -> None:
+        """The first prediction takes several times as long as the others."""
+        self.predictor.observe(Frame(1, np.zeros((480, 640, 3), np.uint8)), (), (640, 480))
+        self.predictor.predict()
+        self.predictor.reset()
+
+    def _figures(self) -> dict[str, str]:
+        if not self._configured:
+            return {}
+        return {
+            "inference [ms]": f"{self._took_s * 1e3:.0f}", "frames waiting": str(len(self._frames)),
+            "frames replaced": str(self._frames.replaced), "gaze samples lost": str(self._buffer.lost),
+        }
+
+    def _on_frame(self, message: Image | CompressedImage) -> None:
+        self._received += 1
+        stamp_ns = stamp_of(message)
+        if stamp_ns is None:
+            raise ConversionError("a frame needs the stamp at which it was exposed, got 0")
+        if self._grid.accepts(stamp_ns):
+            self._frames.put(message)
+
+    def _on_camera(self, message: CameraInfo) -> None:
+        camera = camera_from(message)
+        self._camera_size = camera.width, camera.height
+
+    def _on_source_done(self, message: UInt64) -> None:
+        self._expected = message.data, time.monotonic() + FRAMES_ARRIVE_WITHIN_S
+
+    # --- the worker
+
+    def _predict_all(self, halt: threading.Event) -> None:
+        while not halt.is_set():
+            item = self._frames.take(timeout_s=0.1)
+            if item is not None:
+                arrived_s, message = item
+                self._await_gaze(stamp_of(message), arrived_s, halt)
+                self._guarded(None, self._predict, message)
+            elif self._is_over():
+                self._done.publish(UInt64(data=self._predicted))
+                return
+
+    def _await_gaze(self, stamp_ns: int, arrived_s: float, halt: threading.Event) -> None:
+        """Takes in the gaze; in replay, waits until a sample at or after ``stamp_ns`` says that none is missing."""
+        self._take_samples()
+        while self._replays and (self._buffer.watermark_ns or 0) < stamp_ns:
+            if halt.wait(0.005) or time.monotonic() > arrived_s + self.parameters.gaze_grace_s:
+                return
+            self._take_samples()
+
+    def _predict(self, message: Image | CompressedImage) -> None:
+        began_s, stamp_ns = time.monotonic(), stamp_of(message)
+        rgb = rgb_from(message)
+        size = self._camera_size or (rgb.shape[1], rgb.shape[0])
+        self.predictor.observe(Frame(stamp_ns, rgb), self._buffer.window(stamp_ns), size)
+        output = self.predictor.predict()
+        frame_id = message.header.frame_id
+        self._event.publish(prediction_message(output.event, frame_id))
+        self._activity.publish(prediction_message(output.activity, frame_id))
+        self._objects.publish(object_map_message(output.objects, frame_id))
+        self._attention.publish(float_message(output.attention, output.activity.stamp_ns, frame_id))
+        self._predicted += 1
+        self._took_s = time.monotonic() - began_s
+
+    def _is_over(self) -> bool:
+        if self._expected is None or len(self._frames):
+            return False
+        frames, until_s = self._expected
+        return self._received >= frames or time.monotonic() > until_s
+
+
+def main() -> None:
+    sys.exit(run(partial(VlmNode, "vlm")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The figures of a run, in the form of ``report.json``."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from importlib import metadata
+
+import numpy as np
+
+from gaze_vlm_ros.report.accuracy import activity_accuracy, event_accuracy, target_accuracy
+from gaze_vlm_ros.report.run import Run
+from gaze_vlm_ros.types import EyeMovementKind
+
+_NO_RIVALS = {"activity": None, "event": None}
+_NO_ASSIST = {"success": None, "without_prediction": None, "with_truth": None}
+
+
+def summarise(run: Run, extra: dict) -> dict:
+    """The figures of ``run``; ``extra["rollouts"]`` gives the rivals, which one run is too short to measure.
+
+    Rates are ``{"value", "n", "ci95"}``, ages ``{"p50", "p95", "max", "n"}`` [ms]; what was not measured is None.
+    """
+    rollouts = extra.get("rollouts") or {}
+    activity, event, target = activity_accuracy(run), event_accuracy(run), target_accuracy(run)
+    ages = {name: percentiles(np.array(log.age_ns) / 1e6) for name, log in sorted(run.topics.items()) if log.same_clock}
+    movements = Counter(movement.kind for movement in run.eye_movements)
+    return {
+        "namespace": run.namespace,
+        "duration_s": round(run.duration_s, 3),
+        "predictions": {"activity": len(run.activities), "event": len(run.events)},
+        "frames": len(run.frame_stamps),
+        "gaze_samples": len(run.gaze.stamp_ns),
+        "gaze_targets": len(run.targets),
+        "eye_movements": {kind.value: movements[kind] for kind in EyeMovementKind},
+        "age_ms": ages,
+        "rate_hz": {name: _rounded(log.rate_hz) for name, log in sorted(run.topics.items())},
+        "messages": {name: len(log.log_ns) for name, log in sorted(run.topics.items())},
+        "activity_accuracy": activity and activity.as_dict(),
+        "event_accuracy": event and event.as_dict(),
+        "majority": rollouts.get("majority", _NO_RIVALS),
+        "repeat": rollouts.get("repeat", _NO_RIVALS),
+        "assist": rollouts.get("assist", _NO_ASSIST),
+        "rollouts": rollouts or None,
+        "gaze_target": target and {"label": target[0].as_dict(), "error_mm": percentiles(np.array(target[1]) * 1e3)},
+        "drops": drops(run),
+        "robot": _robot(run),
+        "versions": {**_versions(run), **extra.get("versions", {})},
+    }
+
+
+def percentiles(values: Sequence[float]) -> dict | None:
+    """``{"p50", "p95", "max", "n"}``; None without values."""
+    if not len(values):
+        return None
+    p50, p95, largest = np.percentile(values, [50, 95, 100])
+    return {"p50": _rounded(p50), "p95": _rounded(p95), "max": _rounded(largest), "n": len(values)}
+
+
+def drops(run: Run) -> dict:
+    """What went missing: gaze samples by the device's numbering, frames by gaps in the stamps, refused commands."""
+    return {
+        "gaze_samples_lost": run.gaze.lost,
+        "gaze_samples_invalid": len(run.gaze.stamp_ns) - run.gaze.valid,
+        "frames_missing": frames_missing(run.frame_stamps),
+        "commands_refused": run.commands[1] if run.commands else None,
+    }
+
+
+def frames_missing(stamps_ns: Sequence[int]) -> int:
+    """Frames that a camera with the median interval of ``stamps_ns`` would have given in the gaps."""
+    steps = np.diff(np.unique(stamps_ns))
+    if len(steps) < 2:
+        return 0
+    return int(np.maximum(np.rint(steps / np.median(steps)) - 1, 0).sum())
+
+
+def changes(states: Sequence) -> list:
+    """The first of each stretch of states that agree in name, target and what limits them."""
+    kept: list = []
+    for state in states:
+        if not kept or (state.name, state.target, state.limited_by) != (kept[-1].name, kept[-1].target, kept[-1].limited_by):
+            kept.append(state)
+    return kept
+
+
+def _robot(run: Run) -> dict:
+    return {
+        "assist_changes": len(changes(run.assist)),
+        "governor_changes": len(changes(run.governor)),
+        "commands_passed": run.commands[0] if run.commands else None,
+        "commands_refused": run.commands[1] if run.commands else None,
+        "protective_stops": len(run.protective_stops),
+    }
+
+
+def _versions(run: Run) -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in ("gaze_vlm_ros", "torch", "transformers", "mujoco"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions | {f"model {name}": version for name, version in run.models.items() if name}
+
+
+def _rounded(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None else round(float(value), digits)
+

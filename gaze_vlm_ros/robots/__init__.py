@@ -1,0 +1,1 @@
+"""Robots as data: ``robot.yaml`` and MJCF, their limits, kinematics and timed joint motions."""

@@ -1,0 +1,65 @@
+"""What a robot may do: limits of its joints and the box in which its tool may be. numpy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class JointLimits:
+    """Limits of each joint, all (n,), in the order of ``names``.
+
+    ``velocity_rad_s`` and ``acceleration_rad_s2`` bound motion that is asked for; ``braking_rad_s2`` is the larger
+    deceleration with which the arm comes to rest when motion must end. Raises ValueError naming the joint.
+    """
+
+    names: tuple[str, ...]
+    lower_rad: np.ndarray
+    upper_rad: np.ndarray
+    velocity_rad_s: np.ndarray
+    acceleration_rad_s2: np.ndarray
+    braking_rad_s2: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise ValueError(f"joint names must be given and differ, got {self.names}")
+        for field in ("lower_rad", "upper_rad", "velocity_rad_s", "acceleration_rad_s2", "braking_rad_s2"):
+            value = np.array(getattr(self, field), dtype=np.float64)
+            if value.shape != (len(self.names),) or not np.isfinite(value).all():
+                raise ValueError(f"{field} must hold {len(self.names)} finite numbers, got {value.tolist()}")
+            value.flags.writeable = False
+            object.__setattr__(self, field, value)
+        self._demand(self.lower_rad < self.upper_rad, "lower_rad must be below upper_rad")
+        self._demand(self.velocity_rad_s > 0, "velocity_rad_s must be positive")
+        self._demand(self.acceleration_rad_s2 > 0, "acceleration_rad_s2 must be positive")
+        self._demand(self.braking_rad_s2 >= self.acceleration_rad_s2, "braking_rad_s2 must reach acceleration_rad_s2")
+
+    def _demand(self, holds: np.ndarray, sentence: str) -> None:
+        if not holds.all():
+            raise ValueError(f"{self.names[int(np.argmin(holds))]}: {sentence}")
+
+
+@dataclass(frozen=True)
+class Box:
+    """An axis-aligned box in the robot's base frame; ``lower_m`` and ``upper_m`` are (3,)."""
+
+    lower_m: np.ndarray
+    upper_m: np.ndarray
+
+    def __post_init__(self) -> None:
+        for field in ("lower_m", "upper_m"):
+            value = np.array(getattr(self, field), dtype=np.float64)
+            if value.shape != (3,) or not np.isfinite(value).all():
+                raise ValueError(f"{field} must hold 3 finite numbers, got {value.tolist()}")
+            object.__setattr__(self, field, value)
+        if not (self.lower_m < self.upper_m).all():
+            raise ValueError(f"lower_m {self.lower_m.tolist()} must be below upper_m {self.upper_m.tolist()}")
+
+    def outside_m(self, point_m: np.ndarray) -> float:
+        """How far (3,) ``point_m`` lies outside: the largest excess over any face [m]; 0 inside, inf for NaN."""
+        if not np.isfinite(point_m).all():
+            return float("inf")
+        return float(max(0.0, (self.lower_m - point_m).max(), (point_m - self.upper_m).max()))

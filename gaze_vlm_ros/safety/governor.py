@@ -1,0 +1,311 @@
+"""Governor: the last gate before the controller.
+
+It lets a policy's motion through in horizons of at most two control periods that end at rest. As long as it agrees it
+sends the next horizon before the last one brakes; when it does not, or dies, nothing follows and the arm comes to rest
+within the horizon already sent. So every way of failing is the same way: silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from gaze_vlm_ros.robots.limits import Box, JointLimits
+from gaze_vlm_ros.robots.trajectory import Point, sample
+from gaze_vlm_ros.safety import checks
+from gaze_vlm_ros.safety.deadlines import Deadlines, Input
+from gaze_vlm_ros.safety.horizon import Times, horizon, reference, velocity_range, wanted_velocity
+from gaze_vlm_ros.safety.separation import SeparationSettings
+from gaze_vlm_ros.types import NS_PER_S, JointState, JointTrajectory, WearerState
+
+_SHARES = (1.0, 0.5, 0.2, 0.0)
+
+
+class GovernorMode(StrEnum):
+    DISARMED = "disarmed"
+    HOLDING = "holding"
+    MOVING = "moving"
+    PROTECTIVE_STOP = "protective_stop"
+
+
+@dataclass(frozen=True)
+class GovernorSettings:
+    """Deadlines, distances, and how the governor steps; times in seconds, angles in radians.
+
+    ``tick_s`` is the time to the next horizon, ``control_period_s`` half the length of a horizon.
+    """
+
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    separation: SeparationSettings = field(default_factory=SeparationSettings)
+    tick_s: float = 0.02
+    control_period_s: float = 0.05
+    stamp_ahead_s: float = 0.02
+    stamp_behind_s: float = 0.1
+    following_error_rad: float = 0.2
+    standing_error_rad: float = 0.05
+    at_rest_rad_s: float = 0.05
+    gain_per_s: float = 4.0
+
+    def __post_init__(self) -> None:
+        for name in ("tick_s", "control_period_s", "stamp_behind_s", "following_error_rad",
+                     "standing_error_rad", "at_rest_rad_s", "gain_per_s"):
+            if not 0.0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        if not 0.0 <= self.stamp_ahead_s < float("inf"):
+            raise ValueError(f"stamp_ahead_s must not be negative, got {self.stamp_ahead_s}")
+        if self.tick_s > self.control_period_s:
+            raise ValueError(f"tick_s {self.tick_s} must not exceed control_period_s {self.control_period_s}")
+
+
+@dataclass(frozen=True)
+class GovernorOutput:
+    """A horizon to send now (None: send nothing), the one state, its one reason, and the counts so far."""
+
+    trajectory: JointTrajectory | None
+    state: GovernorMode
+    reason: str
+    passed: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A horizon on its way: when it went out, and the controller's reference then."""
+
+    at_s: float
+    start: Point
+    trajectory: JointTrajectory
+
+
+@dataclass(frozen=True)
+class _Command:
+    """What the policy wants, when it came in, and when on the steady clock its time began."""
+
+    heard_s: float
+    began_s: float
+    trajectory: JointTrajectory
+
+
+class Governor:
+    """Holds every limit. ``now_s`` is the steady clock, ``ros_ns`` the clock of the stamps; one thread only.
+
+    ``link_points`` maps joint positions (n,) to the arm as a chain of points (k, 3) in the base frame, tool last.
+    """
+
+    def __init__(
+        self, limits: JointLimits, workspace: Box, link_points: Callable[[np.ndarray], np.ndarray],
+        settings: GovernorSettings | None = None,
+    ) -> None:
+        self.limits, self.workspace, self.link_points = limits, workspace, link_points
+        self.settings = settings or GovernorSettings()
+        self.state, self.reason = GovernorMode.DISARMED, "not armed"
+        self.passed = self.refused = 0
+        self._heard: dict[Input, float] = {}
+        self._joints: Point | None = None
+        self._command: _Command | None = None
+        self._refusal = ""
+        self._wearer: WearerState | None = None
+        self._sent: _Sent | None = None
+
+    # --- what it is told
+
+    def heard(self, name: Input | str, now_s: float) -> None:
+        """A message of ``name`` came in. Raises ValueError for a name that is no Input."""
+        self._heard[Input(name)] = now_s
+
+    def joint_state(self, state: JointState, now_s: float, ros_ns: int) -> str:
+        """Takes in joint states; returns why not, or ""."""
+        problem = self._stamp_problem(state.stamp_ns, ros_ns) or checks.joint_state_problem(state, self.limits)
+        if not problem:
+            order = [state.names.index(name) for name in self.limits.names]
+            self._joints = Point(
+                np.asarray(state.position_rad, float)[order], np.asarray(state.velocity_rad_s, float)[order]
+            )
+            self.heard(Input.JOINT_STATES, now_s)
+        return problem
+
+    def wearer(self, wearer: WearerState, now_s: float, ros_ns: int) -> str:
+        """Takes in the wearer's state, which from then on must stay fresh; returns why not, or ""."""
+        problem = self._stamp_problem(wearer.stamp_ns, ros_ns) or checks.wearer_problem(wearer)
+        if not problem:
+            self._wearer = wearer
+            self.heard(Input.WEARER, now_s)
+        return problem
+
+    def command(self, command: JointTrajectory, now_s: float, ros_ns: int) -> str:
+        """Takes in what the policy wants, to be followed until ``policy_s`` from now; returns why not, or "".
+
+        A refused command also ends the one before it.
+        """
+        problem = self._stamp_problem(command.stamp_ns, ros_ns) or checks.command_problem(command, self.limits)
+        if problem:
+            self.refused += 1
+            self._command, self._refusal = None, f"the policy's command was refused: {problem}"
+            return problem
+        order = [command.names.index(name) for name in self.limits.names]
+        ordered = JointTrajectory(
+            command.stamp_ns, self.limits.names, np.asarray(command.position_rad, float)[:, order],
+            np.asarray(command.velocity_rad_s, float)[:, order], np.asarray(command.time_from_start_s, float),
+        )
+        began_s = now_s - max(0.0, (ros_ns - command.stamp_ns) / NS_PER_S)
+        self._command, self._refusal = _Command(now_s, began_s, self._from_here(ordered, now_s)), ""
+        self.heard(Input.POLICY, now_s)
+        return ""
+
+    def _from_here(self, command: JointTrajectory, now_s: float) -> JointTrajectory:
+        """A command whose first point lies in the future leads there from where the arm is."""
+        if command.time_from_start_s[0] <= 0.0 or self._joints is None:
+            return command
+        here = self._reference(now_s)
+        return JointTrajectory(
+            command.stamp_ns,
+            command.names,
+            np.vstack([here.position_rad, command.position_rad]),
+            np.vstack([here.velocity_rad_s, command.velocity_rad_s]),
+            np.concatenate([[0.0], command.time_from_start_s]),
+        )
+
+    # --- what people tell it
+
+    def arm(self, now_s: float) -> str:
+        """Allows motion from now on; returns why not, or ""."""
+        if self.state is GovernorMode.PROTECTIVE_STOP:
+            return f"protective stop: {self.reason}; reset it first"
+        if self.state is GovernorMode.DISARMED and Input.WEARER not in self.settings.deadlines.needed:
+            self._wearer = None
+        if problem := self._missing(now_s):
+            return problem
+        if self.state is GovernorMode.DISARMED:
+            self._command, self._refusal = None, ""
+            self._say(GovernorMode.HOLDING, "armed")
+        return ""
+
+    def disarm(self) -> None:
+        if self.state is not GovernorMode.PROTECTIVE_STOP:
+            self._say(GovernorMode.DISARMED, "not armed")
+
+    def stop(self, reason: str) -> None:
+        """Protective stop, latched: nothing moves until ``reset`` and ``arm``. The first reason stays."""
+        if self.state is not GovernorMode.PROTECTIVE_STOP:
+            self._say(GovernorMode.PROTECTIVE_STOP, reason)
+
+    def reset(self) -> None:
+        """Ends a protective stop; the governor is disarmed then."""
+        if self.state is GovernorMode.PROTECTIVE_STOP:
+            self._say(GovernorMode.DISARMED, "reset after a protective stop; not armed")
+
+    # --- what it does
+
+    def tick(self, now_s: float) -> GovernorOutput:
+        """Decides anew. Call every ``tick_s``, and after a command where its delay matters."""
+        if self.state in (GovernorMode.DISARMED, GovernorMode.PROTECTIVE_STOP):
+            return self._output(None)
+        if problem := self._missing(now_s) or self._idle(now_s) or self._backwards(now_s):
+            return self._hold(problem)
+        here = self._reference(now_s)
+        if problem := self._astray(here, now_s):
+            return self._hold(problem)
+        return self._step(now_s, here)
+
+    def _missing(self, now_s: float) -> str:
+        deadlines = self.settings.deadlines
+        if problem := deadlines.overdue(self._heard, now_s):
+            return problem
+        return "" if self._wearer is None else deadlines.silence(Input.WEARER, self._heard, now_s)
+
+    def _idle(self, now_s: float) -> str:
+        if self._command is None:
+            return self._refusal or "the policy asks for no motion"
+        age_s = now_s - self._command.heard_s
+        return "" if 0.0 <= age_s <= self.settings.deadlines.policy_s else "the policy asks for no motion"
+
+    def _backwards(self, now_s: float) -> str:
+        return "the steady clock runs backwards" if self._sent is not None and now_s < self._sent.at_s else ""
+
+    def _reference(self, now_s: float) -> Point:
+        """Where the controller's reference is: on the last horizon or, where that no longer holds, where the arm is."""
+        if self._stands_elsewhere(now_s):
+            return Point(self._joints.position_rad, np.zeros(len(self.limits.names)))
+        return reference(self._sent.start, self._sent.trajectory, now_s - self._sent.at_s)
+
+    def _stands_elsewhere(self, now_s: float) -> bool:
+        """Whether nothing was sent, or what was sent is over and the arm does not stand at its end."""
+        if self._sent is None:
+            return True
+        over = now_s - self._sent.at_s >= self._sent.trajectory.time_from_start_s[-1]
+        gap = np.abs(self._sent.trajectory.position_rad[-1] - self._joints.position_rad).max()
+        return bool(over and gap > self.settings.standing_error_rad)
+
+    def _astray(self, here: Point, now_s: float) -> str:
+        """An arm that is not where it was sent, too fast, or moves although nothing was sent."""
+        gap = np.abs(self._joints.position_rad - here.position_rad)
+        if gap.max() > self.settings.following_error_rad:
+            return f"{self.limits.names[int(gap.argmax())]} is {gap.max():.2f} rad away from where it was sent"
+        speed, allowed = np.abs(self._joints.velocity_rad_s), 1.5 * self.limits.velocity_rad_s
+        if self._stands_elsewhere(now_s):
+            allowed = np.full(len(speed), self.settings.at_rest_rad_s)
+        worst = int((speed - allowed).argmax())
+        if speed[worst] <= allowed[worst]:
+            return ""
+        return f"{self.limits.names[worst]} moves at {speed[worst]:.2f} rad/s, at most {allowed[worst]:.2f} is expected"
+
+    def _step(self, now_s: float, here: Point) -> GovernorOutput:
+        limits, separation = self.limits, self.settings.separation
+        times = Times(self.settings.tick_s, 2.0 * self.settings.control_period_s)
+        allowed = velocity_range(here, limits, times)
+        if allowed is None:
+            return self._hold("no next step keeps the joint limits")
+        chain = self.link_points(here.position_rad)
+        distance, part = separation.distance(chain, self._wearer)
+        share = separation.speed_share(distance)
+        wanted = np.clip(self._wanted(here, now_s), -share * limits.velocity_rad_s, share * limits.velocity_rad_s)
+        problem = ""
+        for scale in _SHARES:
+            candidate = horizon(limits.names, here, np.clip(scale * wanted, *allowed), times)
+            found = self._problem_of(candidate, chain, distance)
+            if not found:
+                slowed = f"slowed down near the wearer's {part}" if share < 1.0 else ""
+                return self._pass(_Sent(now_s, here, candidate), problem or slowed)
+            problem = problem or found
+        return self._hold(problem)
+
+    def _wanted(self, here: Point, now_s: float) -> np.ndarray:
+        """Velocity (n,) at the horizon's first point that follows the policy's command."""
+        command, elapsed_s = self._command.trajectory, now_s - self._command.began_s
+        ahead = sample(command, elapsed_s + self.settings.tick_s).velocity_rad_s
+        desired = Point(sample(command, elapsed_s).position_rad, ahead)
+        return wanted_velocity(here.position_rad, desired, self.limits, self.settings.gain_per_s)
+
+    def _problem_of(self, candidate: JointTrajectory, chain: np.ndarray, distance: float) -> str:
+        """What forbids a horizon; a way out of a forbidden place is allowed."""
+        outside = self.workspace.outside_m(chain[-1])
+        for q in candidate.position_rad:
+            points = self.link_points(q)
+            if self.workspace.outside_m(points[-1]) > outside + 1e-9:
+                return "the tool would leave its workspace"
+            near, part = self.settings.separation.distance(points, self._wearer)
+            if near < min(self.settings.separation.stop_m, distance) - 1e-9:
+                return f"the arm would come too close to the wearer's {part}"
+        return ""
+
+    def _pass(self, sent: _Sent, limit: str) -> GovernorOutput:
+        self._sent = sent
+        self.passed += 1
+        self._say(GovernorMode.MOVING, limit or "the policy's command passes")
+        return self._output(sent.trajectory)
+
+    def _hold(self, reason: str) -> GovernorOutput:
+        self._say(GovernorMode.HOLDING, reason)
+        return self._output(None)
+
+    def _say(self, state: GovernorMode, reason: str) -> None:
+        self.state, self.reason = state, reason
+
+    def _output(self, trajectory: JointTrajectory | None) -> GovernorOutput:
+        return GovernorOutput(trajectory, self.state, self.reason, self.passed, self.refused)
+
+    def _stamp_problem(self, stamp_ns: int, ros_ns: int) -> str:
+        return checks.stamp_problem(stamp_ns, ros_ns, self.settings.stamp_ahead_s, self.settings.stamp_behind_s)

@@ -1,0 +1,52 @@
+"""A transformers vision-language model with the gaze block between its projector and its language model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from transformers import LlavaForConditionalGeneration
+
+from gaze_vlm_ros.vlm.block import BlockOutput, GazeBlock
+from gaze_vlm_ros.vlm.config import IMAGE_TOKEN_ID, GazeVLMConfig
+
+
+class GazeVLM(nn.Module):
+    """The base model (``base``), the gaze block (``block``) and a linear classifier of patches (``patch_head``).
+
+    The parts are called one after the other by training and by streaming: ``encode`` once per frame, ``attend`` once
+    per window, ``logits`` once per sentence.
+    """
+
+    def __init__(self, config: GazeVLMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.base = LlavaForConditionalGeneration(config.base_config())
+        self.block = GazeBlock(config.hidden, config.block_layers, config.block_heads, config.block_ff_mult)
+        self.patch_head = nn.Linear(config.hidden, len(config.labels))
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Frames (F, 3, S, S) in [-1, 1] -> projected patch tokens (F, P, D), rows first."""
+        features = self.base.model.get_image_features(pixels, return_dict=True).pooler_output
+        return torch.stack(tuple(features))
+
+    def classify(self, tokens: Tensor) -> Tensor:
+        """Patch tokens (..., P, D) -> logits (..., P, labels) of what each patch shows."""
+        return self.patch_head(tokens)
+
+    def attend(self, tokens: Tensor, heatmap: Tensor | None = None, given: Tensor | None = None) -> BlockOutput:
+        """Patch tokens (B, T, P, D), optional gaze (see ``GazeBlock.forward``) -> one token per frame, attention."""
+        return self.block(tokens, heatmap, given)
+
+    def embed(self, features: Tensor, ids: Tensor) -> Tensor:
+        """Token ids (N, L) with T placeholders per row, filled with ``features`` (N, T, D) -> (N, L, D)."""
+        embedded = self.base.get_input_embeddings()(ids)
+        return embedded.masked_scatter((ids == IMAGE_TOKEN_ID)[..., None], features.to(embedded.dtype))
+
+    def logits(self, features: Tensor, ids: Tensor) -> Tensor:
+        """Teacher-forced next-token logits (N, L, V). Rows are padded on the right, where nothing attends to them."""
+        return self.base(inputs_embeds=self.embed(features, ids), use_cache=False).logits
+
+    def freeze_encoder(self) -> None:
+        """Stops the gradients of the vision encoder, the projector and the patch classifier."""
+        for part in (self.base.model.vision_tower, self.base.model.multi_modal_projector, self.patch_head):
+            part.requires_grad_(False)

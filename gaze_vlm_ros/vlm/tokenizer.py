@@ -1,0 +1,57 @@
+"""Words to numbers and back: a word-level tokenizer over the closed grammar of ``gaze_vlm_ros.language``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from gaze_vlm_ros.types import PredictionKind
+
+PAD, BOS, EOS, UNKNOWN, IMAGE = "<pad>", "<bos>", "<eos>", "<unk>", "<image>"
+SPECIAL_TOKENS = (PAD, BOS, EOS, UNKNOWN, IMAGE)
+PROMPTS = {PredictionKind.ACTIVITY: "activity :", PredictionKind.EVENT: "event :"}
+KINDS = tuple(PROMPTS)
+"""The order in which the two tasks stand in every batch."""
+
+
+class SentenceTokenizer:
+    """One token per word. ``pad_id`` and ``eos_id`` are what decoding and losses need to know."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self.pad_id, self.bos_id, self.eos_id, _, self.image_id = (tokenizer.token_to_id(t) for t in SPECIAL_TOKENS)
+
+    @classmethod
+    def of_words(cls, words: Sequence[str]) -> SentenceTokenizer:
+        """A tokenizer of ``words`` and of the prompts' words."""
+        prompt_words = {word for prompt in PROMPTS.values() for word in prompt.split()}
+        tokens = [*SPECIAL_TOKENS, *sorted(prompt_words | set(words))]
+        tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token=UNKNOWN))
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+        return cls(tokenizer)
+
+    @classmethod
+    def load(cls, path: Path) -> SentenceTokenizer:
+        return cls(Tokenizer.from_file(str(path)))
+
+    def save(self, path: Path) -> None:
+        self._tokenizer.save(str(path))
+
+    def __len__(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    def encode(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text).ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The words up to the first ``<eos>``."""
+        ids = list(ids)
+        ids = ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids
+        return " ".join(self._tokenizer.id_to_token(int(i)) for i in ids)
+
+    def prompt(self, kind: PredictionKind, frames: int) -> list[int]:
+        """``<bos>``, one ``<image>`` per frame (the block's ``pool`` output), the task's words."""
+        return [self.bos_id, *[self.image_id] * frames, *self.encode(PROMPTS[kind])]

@@ -1,0 +1,49 @@
+"""What the three launch files share: a deployment of ``gaze_vlm_ros.graph`` as a launch description."""
+
+from gaze_vlm_ros import graph
+from gaze_vlm_ros.environment import PROFILE_VARIABLES, DomainLease, resource
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+_leases = []
+"""Kept until the launch process ends, so that no other run takes the same domain."""
+
+
+def describe(name: str) -> LaunchDescription:
+    """The launch description of the deployment ``name``."""
+    arguments = [
+        DeclareLaunchArgument(item.name, description=item.text, **({} if item.needed else {"default_value": item.default}))
+        for item in graph.arguments_of(name)
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=_start, args=[name])])
+
+
+def _start(context: LaunchContext, name: str) -> list:
+    given = {item.name: LaunchConfiguration(item.name).perform(context) for item in graph.arguments_of(name)}
+    deployment = graph.build(name, given)
+    return [*_environment(deployment), *(_node(spec, deployment) for spec in deployment.nodes)]
+
+
+def _environment(deployment: graph.Deployment) -> list:
+    profile = str(resource("config/fastdds.xml"))
+    actions = [SetEnvironmentVariable(variable, profile) for variable in PROFILE_VARIABLES]
+    if deployment.own_domain:
+        _leases.append(DomainLease())
+        domain = str(_leases[-1].domain_id)
+        actions += [
+            SetEnvironmentVariable("ROS_DOMAIN_ID", domain),
+            SetEnvironmentVariable("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
+            LogInfo(msg=f"ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST namespace /{deployment.namespace}"),
+        ]
+    return actions
+
+
+def _node(spec: graph.NodeSpec, deployment: graph.Deployment) -> Node:
+    parameters = [str(graph.parameters_path(deployment))]
+    given = {key: list(value) if isinstance(value, tuple) else value for key, value in spec.given.items()}
+    return Node(
+        package="gaze_vlm_ros", executable=spec.executable, name=spec.name, namespace=deployment.namespace,
+        parameters=[*parameters, given] if given else parameters, output="screen", on_exit=Shutdown(reason=f"{spec.name} ended"),
+    )

@@ -1,0 +1,115 @@
+"""Where each thing was last seen, from the gaze targets that bear its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaze_vlm_ros.types import NS_PER_S, GazeTarget
+
+
+@dataclass(frozen=True)
+class MemorySettings:
+    """When an observation counts and how long it lasts."""
+
+    largest_sigma_m: float = 0.10
+    drift_m_sqrt_s: float = 0.01
+    gate_sigmas: float = 4.0
+    least_gate_m: float = 0.06
+    max_age_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name in ("largest_sigma_m", "gate_sigmas", "least_gate_m", "max_age_s"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if not self.drift_m_sqrt_s >= 0.0:
+            raise ValueError(f"drift_m_sqrt_s must not be negative, got {self.drift_m_sqrt_s}")
+
+
+@dataclass(frozen=True)
+class KnownThing:
+    """A thing's position (3,) [m] and covariance (3, 3) [m^2] in the robot's base, and when it was last looked at."""
+
+    label: str
+    position_m: np.ndarray
+    covariance_m2: np.ndarray
+    seen_ns: int
+
+    @property
+    def sigma_m(self) -> float:
+        """The largest 1-sigma of the position in any direction [m]."""
+        return float(np.sqrt(np.linalg.eigvalsh(self.covariance_m2)[-1]))
+
+
+class ThingMemory:
+    """One estimate per label: a Kalman filter of a point that may drift.
+
+    An observation far from the estimate is kept aside; a second one that agrees with it replaces the estimate. So a
+    single wrong label moves nothing, and a thing that was carried away is found again at the second look.
+    """
+
+    def __init__(self, settings: MemorySettings | None = None) -> None:
+        self.settings = settings or MemorySettings()
+        self._known: dict[str, KnownThing] = {}
+        self._doubted: dict[str, KnownThing] = {}
+
+    def observe(self, target: GazeTarget) -> None:
+        """Takes in a gaze target; one without label, with a bad or too uncertain position, or late, is left out."""
+        seen = _thing(target)
+        if seen is None or seen.sigma_m > self.settings.largest_sigma_m:
+            return
+        known = self._known.get(seen.label)
+        if known is None:
+            self._known[seen.label] = seen
+        elif seen.seen_ns < known.seen_ns:
+            return
+        elif self._agrees(known, seen):
+            self._known[seen.label] = self._fuse(known, seen)
+            self._doubted.pop(seen.label, None)
+        elif (doubted := self._doubted.get(seen.label)) is not None and self._agrees(doubted, seen):
+            self._known[seen.label] = self._fuse(doubted, seen)
+            del self._doubted[seen.label]
+        else:
+            self._doubted[seen.label] = seen
+
+    def find(self, label: str, now_ns: int) -> KnownThing | None:
+        """The thing where its position is known and fresh, else None."""
+        known = self._known.get(label)
+        return known if known is not None and now_ns - known.seen_ns <= self.settings.max_age_s * NS_PER_S else None
+
+    def things(self, now_ns: int) -> list[KnownThing]:
+        """Everything that is known and fresh, by label."""
+        return [thing for label in sorted(self._known) if (thing := self.find(label, now_ns)) is not None]
+
+    def _drifted(self, known: KnownThing, now_ns: int) -> np.ndarray:
+        seconds = max(0.0, (now_ns - known.seen_ns) / NS_PER_S)
+        return known.covariance_m2 + seconds * self.settings.drift_m_sqrt_s**2 * np.eye(3)
+
+    def _agrees(self, known: KnownThing, seen: KnownThing) -> bool:
+        way = seen.position_m - known.position_m
+        if np.linalg.norm(way) <= self.settings.least_gate_m:
+            return True
+        spread = self._drifted(known, seen.seen_ns) + seen.covariance_m2
+        return float(way @ np.linalg.solve(spread, way)) <= self.settings.gate_sigmas**2
+
+    def _fuse(self, known: KnownThing, seen: KnownThing) -> KnownThing:
+        prior = self._drifted(known, seen.seen_ns)
+        gain = np.linalg.solve((prior + seen.covariance_m2).T, prior.T).T
+        left = np.eye(3) - gain
+        # Joseph's form stays symmetric and positive however often it is applied.
+        covariance = left @ prior @ left.T + gain @ seen.covariance_m2 @ gain.T
+        position = known.position_m + gain @ (seen.position_m - known.position_m)
+        return KnownThing(seen.label, position, covariance, seen.seen_ns)
+
+
+def _thing(target: GazeTarget) -> KnownThing | None:
+    position, covariance = np.asarray(target.position_m, float), np.asarray(target.covariance_m2, float)
+    if not target.label or position.shape != (3,) or covariance.shape != (3, 3):
+        return None
+    if not (np.isfinite(position).all() and np.isfinite(covariance).all()):
+        return None
+    covariance = 0.5 * (covariance + covariance.T)
+    if np.linalg.eigvalsh(covariance)[0] <= 0.0:
+        return None
+    return KnownThing(target.label, position, covariance, target.stamp_ns)

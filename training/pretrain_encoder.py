@@ -1,0 +1,150 @@
+"""Stage 1: the frame encoder learns what every patch shows, from the simulator's segmentation.
+
+A language model can only speak of what the tokens hold; twenty minutes of dense labels give a small encoder that names
+things, hand and arm patch by patch. So that a token also goes on saying *where* its patch is, which naming things does not
+ask for, a linear probe reads the position off it in training. Encoder, projector and classifier are trained together, then frozen.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gaze_vlm_ros.language import vocabulary
+from gaze_vlm_ros.training.augment import augment
+from gaze_vlm_ros.training.command import add_loop_arguments, loop_settings, run_command, say
+from gaze_vlm_ros.training.data import Episode, of_split, read_episodes
+from gaze_vlm_ros.training.loop import LoopSettings, train
+from gaze_vlm_ros.vlm.checkpoint import save_checkpoint
+from gaze_vlm_ros.vlm.config import GazeVLMConfig
+from gaze_vlm_ros.vlm.frames import to_pixels
+from gaze_vlm_ros.vlm.model import GazeVLM
+from gaze_vlm_ros.vlm.tokenizer import SentenceTokenizer
+
+VALIDATION_FRAMES = 480
+POSITION_WEIGHT = 0.3
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """``bfloat16``: None = where the processor multiplies it in hardware."""
+
+    batch: int = 32
+    bfloat16: bool | None = None
+
+    @property
+    def use_bfloat16(self) -> bool:
+        return torch.cpu._is_avx512_bf16_supported() if self.bfloat16 is None else self.bfloat16
+
+
+class EncoderTask(nn.Module):
+    """What is trained: the model's encoder, and the probe for positions, which is thrown away afterwards."""
+
+    def __init__(self, model: GazeVLM) -> None:
+        super().__init__()
+        self.model = model
+        self.position = nn.Linear(model.config.hidden, 2)
+        axes = [(torch.arange(side) + 0.5) * 2 / side - 1 for side in model.config.grid]
+        self.register_buffer("centres", torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, 1))
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels (F, 3, S, S) -> class logits (F, P, labels), mean squared error of the positions (-1..1 across the picture)."""
+        tokens = self.model.encode(pixels)
+        return self.model.classify(tokens), (self.position(tokens) - self.centres).square().mean()
+
+
+class FrameSet:
+    """All frames of some episodes with their labels; pictures stay compressed until they are drawn."""
+
+    def __init__(self, episodes: list[Episode]) -> None:
+        self._episodes = episodes
+        self._where = [(e, i) for e, episode in enumerate(episodes) for i in range(len(episode))]
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Pixels (F, 3, S, S) in [-1, 1] and labels (F, rows, cols)."""
+        where = [self._where[index] for index in indices]
+        labels = np.stack([self._episodes[e].patch_label[i] for e, i in where]).astype(np.int64)
+        return to_pixels([self._episodes[e].frame(i) for e, i in where]), torch.from_numpy(labels)
+
+
+def class_weights(episodes: list[Episode], classes: int) -> Tensor:
+    """Weights (classes,) ~ frequency ** -0.5, mean 1 over the classes that occur: most patches are background."""
+    counts = np.bincount(np.concatenate([e.patch_label.ravel() for e in episodes]), minlength=classes)
+    weights = np.where(counts > 0, np.maximum(counts, 1) ** -0.5, 0.0)
+    return torch.from_numpy(weights / weights[counts > 0].mean()).float()
+
+
+def confusion_scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """Share of patches named right, and the mean over the classes that occur of their intersection over union."""
+    classes = logits.shape[-1]
+    pairs = (labels.flatten() * classes + logits.argmax(-1).flatten()).bincount(minlength=classes**2)
+    matrix = pairs.view(classes, classes).double()
+    hits, truths = matrix.diag(), matrix.sum(1)
+    overlap = hits / (truths + matrix.sum(0) - hits).clamp_min(1)
+    return {"accuracy": float(hits.sum() / matrix.sum()), "mean_iou": float(overlap[truths > 0].mean())}
+
+
+def pretrain(
+    data: Path, out: Path, loop: LoopSettings, settings: EncoderSettings | None = None,
+    config: GazeVLMConfig | None = None,
+) -> GazeVLM:
+    """Trains the encoder on the episodes of ``data``; ``out`` gets state, curve and ``checkpoint/``. Resumes."""
+    settings = settings or EncoderSettings()
+    episodes, faults = read_episodes(data)
+    for fault in faults:
+        say(f"left out: {fault}")
+    tokenizer = SentenceTokenizer.of_words(vocabulary())
+    names = episodes[0].label_names
+    config = replace(config or GazeVLMConfig(), labels=names, vocabulary_size=len(tokenizer))
+    torch.manual_seed(loop.seed)
+    model = GazeVLM(config)
+    for part in (model.block, model.base.model.language_model, model.base.lm_head):
+        part.requires_grad_(False)
+    task = EncoderTask(model)
+    frames, held_out = FrameSet(of_split(episodes, "train")), FrameSet(of_split(episodes, "validation"))
+    weights = class_weights(of_split(episodes, "train"), len(names))
+    checked = np.linspace(0, len(held_out) - 1, min(VALIDATION_FRAMES, len(held_out))).astype(int)
+
+    def cost(pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.use_bfloat16):
+            logits, misplaced = task(pixels)
+        return F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), weights) + POSITION_WEIGHT * misplaced.float(), logits
+
+    def losses(step: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([loop.seed, step])
+        pixels, labels = augment(*frames.batch(rng.integers(len(frames), size=settings.batch)), torch.default_generator)
+        return {"loss": cost(pixels, labels)[0]}
+
+    def evaluate() -> dict[str, float]:
+        parts = [(held_out.batch(part)) for part in np.array_split(checked, max(1, len(checked) // 32))]
+        scored = [(*cost(*part), part[1]) for part in parts]
+        logits, labels = torch.cat([s[1].float() for s in scored]), torch.cat([s[2] for s in scored])
+        return {"loss": float(torch.stack([s[0] for s in scored]).mean()), **confusion_scores(logits, labels)}
+
+    about = {"stage": "encoder", "frames": len(frames), "batch": settings.batch, "config": config.to_dict()}
+    position = train(task, losses, evaluate, loop, out, about)
+    save_checkpoint(out / "checkpoint", model, tokenizer)
+    say(f"encoder: {position.step} steps, {position.step * settings.batch / position.elapsed_s:.0f} frames/s, {out / 'checkpoint'}")
+    return model
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of episode_*.npz")
+    parser.add_argument("--out", type=Path, default=Path("runs/encoder"))
+    add_loop_arguments(parser, LoopSettings(minutes=25.0, learning_rate=1e-3))
+    options = parser.parse_args(arguments)
+    return run_command(lambda: pretrain(options.data, options.out, loop_settings(options)), options.threads)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
