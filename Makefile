@@ -21,7 +21,6 @@ demo: setup ## Set-up and the closed loop in simulation; the report is in out/de
 
 lint: setup ## Style and the rules of imports
 	@.venv/bin/ruff check .
-	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports --no-cache --no-logo
 
 clean: ## Remove caches and build products; recordings and the environment stay

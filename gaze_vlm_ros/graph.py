@@ -94,16 +94,18 @@ class BringupArguments(CommonArguments):
 def _graph(name: str, arguments: CommonArguments, own_domain: bool, nodes: list[NodeSpec]) -> Deployment:
     recorder = [NodeSpec("recorder_node", "recorder", given={"path": arguments.record})] if arguments.record else []
     nodes = recorder + nodes
-    manager = NodeSpec("lifecycle_manager_node", "lifecycle_manager", given={"nodes": tuple(node.name for node in nodes)})
-    return Deployment(
-        name, "sim" if own_domain else "", own_domain, (*nodes, manager), arguments.params
+    manager = NodeSpec(
+        "lifecycle_manager_node", "lifecycle_manager", given={"nodes": tuple(node.name for node in nodes)}
     )
+    return Deployment(name, "sim" if own_domain else "", own_domain, (*nodes, manager), arguments.params)
 
 
 def _given(arguments: CommonArguments, **argument_of: str) -> dict[str, Value]:
     """By parameter, the values of those arguments that are not left at their defaults."""
     defaults = {item.name: item.default for item in dataclasses.fields(arguments)}
-    values = {parameter: (getattr(arguments, argument), defaults[argument]) for parameter, argument in argument_of.items()}
+    values = {
+        parameter: (getattr(arguments, argument), defaults[argument]) for parameter, argument in argument_of.items()
+    }
     return {parameter: value for parameter, (value, default) in values.items() if value != default}
 
 
@@ -182,7 +184,7 @@ def build(deployment: str, given: Mapping[str, str] | None = None) -> Deployment
 
 
 def parameters_path(deployment: Deployment) -> Path:
-    """The user's parameter file, else the deployment's own. Raises GraphError or ResourceMissing where it is not there."""
+    """The user's parameter file, else the deployment's own. Raises GraphError or ResourceMissing without one."""
     if not deployment.params:
         return resource(f"config/{deployment.name}.yaml")
     path = Path(deployment.params)

@@ -1,11 +1,12 @@
 """What the three launch files share: a deployment of ``gaze_vlm_ros.graph`` as a launch description."""
 
-from gaze_vlm_ros import graph
-from gaze_vlm_ros.environment import PROFILE_VARIABLES, DomainLease, resource
-from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+
+from gaze_vlm_ros import graph
+from gaze_vlm_ros.environment import PROFILE_VARIABLES, DomainLease, resource
+from launch import LaunchContext, LaunchDescription
 
 _leases = []
 """Kept until the launch process ends, so that no other run takes the same domain."""
@@ -14,7 +15,9 @@ _leases = []
 def describe(name: str) -> LaunchDescription:
     """The launch description of the deployment ``name``."""
     arguments = [
-        DeclareLaunchArgument(item.name, description=item.text, **({} if item.needed else {"default_value": item.default}))
+        DeclareLaunchArgument(
+            item.name, description=item.text, **({} if item.needed else {"default_value": item.default})
+        )
         for item in graph.arguments_of(name)
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=_start, args=[name])])
@@ -35,7 +38,9 @@ def _environment(deployment: graph.Deployment) -> list:
         actions += [
             SetEnvironmentVariable("ROS_DOMAIN_ID", domain),
             SetEnvironmentVariable("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
-            LogInfo(msg=f"ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST namespace /{deployment.namespace}"),
+            LogInfo(
+                msg=f"ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST namespace /{deployment.namespace}"
+            ),
         ]
     return actions
 
@@ -44,6 +49,11 @@ def _node(spec: graph.NodeSpec, deployment: graph.Deployment) -> Node:
     parameters = [str(graph.parameters_path(deployment))]
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in spec.given.items()}
     return Node(
-        package="gaze_vlm_ros", executable=spec.executable, name=spec.name, namespace=deployment.namespace,
-        parameters=[*parameters, given] if given else parameters, output="screen", on_exit=Shutdown(reason=f"{spec.name} ended"),
+        package="gaze_vlm_ros",
+        executable=spec.executable,
+        name=spec.name,
+        namespace=deployment.namespace,
+        parameters=[*parameters, given] if given else parameters,
+        output="screen",
+        on_exit=Shutdown(reason=f"{spec.name} ended"),
     )

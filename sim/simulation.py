@@ -15,6 +15,7 @@ from gaze_vlm_ros.geometry.pointing import pointed_thing
 from gaze_vlm_ros.geometry.transforms import invert_transform, transform_points
 from gaze_vlm_ros.language import text_of
 from gaze_vlm_ros.robots.description import RobotDescription
+from gaze_vlm_ros.robots.trajectory import Point, sample
 from gaze_vlm_ros.sim import kitchen
 from gaze_vlm_ros.sim.eyes import Eyes, TrackerNoise
 from gaze_vlm_ros.sim.intentions import Intentions
@@ -171,27 +172,27 @@ class Simulation:
             self.data.joint(kitchen.ROBOT_PREFIX + name).qpos = angle
         for name, angle in self.robot.gripper_rad.items():
             self.data.ctrl[self.model.actuator(kitchen.ROBOT_PREFIX + name).id] = angle
-        self._setpoint = np.array(self.robot.home_rad, dtype=float)
-        self._trajectory: tuple[float, JointTrajectory, np.ndarray] | None = None
+        self._setpoint = Point(np.array(self.robot.home_rad, dtype=float), np.zeros(len(self.robot.joint_names)))
+        self._motion: tuple[float, JointTrajectory] | None = None
 
     def set_joint_trajectory(self, trajectory: JointTrajectory) -> None:
-        """Follows ``trajectory`` from now, then holds its last point, as joint_trajectory_controller does."""
+        """Follows ``trajectory`` from now, then holds its last point, as joint_trajectory_controller does.
+
+        It begins at the set point of the moment, not at the measured position (interpolate_from_desired_state).
+        """
         order = [trajectory.names.index(name) for name in self.robot.joint_names]
-        self._trajectory = (self.time_s, trajectory, trajectory.position_rad[:, order])
-        self._start = self._setpoint.copy()
+        start = self._setpoint
+        self._motion = self.time_s, JointTrajectory(
+            trajectory.stamp_ns, tuple(self.robot.joint_names),
+            np.vstack([start.position_rad, trajectory.position_rad[:, order]]),
+            np.vstack([start.velocity_rad_s, trajectory.velocity_rad_s[:, order]]),
+            np.concatenate([[0.0], np.maximum(trajectory.time_from_start_s, 1e-3)]),
+        )
 
     def _servo(self) -> None:
-        if self._trajectory is not None:
-            began, trajectory, position = self._trajectory
-            times = np.concatenate([[0.0], trajectory.time_from_start_s])
-            points = np.vstack([self._start, position])
-            now = min(self.time_s - began, times[-1])
-            before = self._setpoint
-            self._setpoint = np.array([np.interp(now, times, points[:, j]) for j in range(points.shape[1])])
-            lead = self.robot.servos.lag_s * (self._setpoint - before) / self.model.opt.timestep
-        else:
-            lead = 0.0
-        self.data.ctrl[self._actuators] = self._setpoint + lead
+        if self._motion is not None:
+            self._setpoint = sample(self._motion[1], self.time_s - self._motion[0])
+        self.data.ctrl[self._actuators] = self._setpoint.position_rad + self.robot.servos.lag_s * self._setpoint.velocity_rad_s
 
     def joint_state(self, stamp_ns: int | None = None) -> JointState:
         return JointState(

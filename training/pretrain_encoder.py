@@ -21,13 +21,14 @@ from gaze_vlm_ros.training.augment import augment
 from gaze_vlm_ros.training.command import add_loop_arguments, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import Episode, of_split, read_episodes
 from gaze_vlm_ros.training.loop import LoopSettings, train
+from gaze_vlm_ros.training.provenance import Stage, data_digest, save_stages
 from gaze_vlm_ros.vlm.checkpoint import save_checkpoint
 from gaze_vlm_ros.vlm.config import GazeVLMConfig
 from gaze_vlm_ros.vlm.frames import to_pixels
 from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import SentenceTokenizer
 
-VALIDATION_FRAMES = 480
+VALIDATION_FRAMES = 256
 POSITION_WEIGHT = 0.3
 
 
@@ -117,7 +118,8 @@ def pretrain(
     def cost(pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.use_bfloat16):
             logits, misplaced = task(pixels)
-        return F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), weights) + POSITION_WEIGHT * misplaced.float(), logits
+        named = F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), weights)
+        return named + POSITION_WEIGHT * misplaced.float(), logits.float()
 
     def losses(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([loop.seed, step])
@@ -125,14 +127,18 @@ def pretrain(
         return {"loss": cost(pixels, labels)[0]}
 
     def evaluate() -> dict[str, float]:
-        parts = [(held_out.batch(part)) for part in np.array_split(checked, max(1, len(checked) // 32))]
+        parts = [held_out.batch(part) for part in np.array_split(checked, max(1, len(checked) // 32))]
         scored = [(*cost(*part), part[1]) for part in parts]
-        logits, labels = torch.cat([s[1].float() for s in scored]), torch.cat([s[2] for s in scored])
+        logits, labels = torch.cat([s[1] for s in scored]), torch.cat([s[2] for s in scored])
         return {"loss": float(torch.stack([s[0] for s in scored]).mean()), **confusion_scores(logits, labels)}
 
-    about = {"stage": "encoder", "frames": len(frames), "batch": settings.batch, "config": config.to_dict()}
+    about = {"frames": len(frames), "batch": settings.batch, "config": config.to_dict()}
     position = train(task, losses, evaluate, loop, out, about)
+    with torch.no_grad():
+        final = evaluate()
     save_checkpoint(out / "checkpoint", model, tokenizer)
+    digest = data_digest(data)
+    save_stages(out / "checkpoint", [Stage("frame encoder", position.step, position.elapsed_s, loop.seed, digest, len(episodes), final)])
     say(f"encoder: {position.step} steps, {position.step * settings.batch / position.elapsed_s:.0f} frames/s, {out / 'checkpoint'}")
     return model
 

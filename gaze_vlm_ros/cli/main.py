@@ -40,7 +40,9 @@ def available() -> dict[str, tuple[str, str]]:
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gaze-vlm-ros", description="Gaze-regularised VLM and assistive robot on ROS 2.")
+    parser = argparse.ArgumentParser(
+        prog="gaze-vlm-ros", description="Gaze-regularised VLM and assistive robot on ROS 2."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in words if not word.startswith("-")), "")
     for name, (module, text) in available().items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -45,7 +46,15 @@ class _Process:
 
 def command(spec: NodeSpec, deployment: Deployment) -> list[str]:
     """The command line of one node."""
-    words = [sys.executable, "-m", spec.module, "--ros-args", "--disable-external-lib-logs", "-r", f"__node:={spec.name}"]
+    words = [
+        sys.executable,
+        "-m",
+        spec.module,
+        "--ros-args",
+        "--disable-external-lib-logs",
+        "-r",
+        f"__node:={spec.name}",
+    ]
     words += ["-r", f"__ns:=/{deployment.namespace}", "--params-file", str(parameters_path(deployment))]
     for name, value in spec.given.items():
         words += ["-p", f"{name}:={_as_yaml(value)}"]
@@ -70,7 +79,9 @@ class ProcessGraph:
         self._on_line = on_line
         self._processes: list[_Process] = []
         environment = child_environment(domain_id, local_only=deployment.own_domain) | {
-            PARENT_VARIABLE: str(os.getpid()), "RCUTILS_COLORIZED_OUTPUT": "0", "PYTHONUNBUFFERED": "1",
+            PARENT_VARIABLE: str(os.getpid()),
+            "RCUTILS_COLORIZED_OUTPUT": "0",
+            "PYTHONUNBUFFERED": "1",
         }
         environment.setdefault("RCUTILS_CONSOLE_OUTPUT_FORMAT", _LINE_FORMAT)
         try:
@@ -82,8 +93,14 @@ class ProcessGraph:
 
     def _start(self, spec: NodeSpec, environment: dict[str, str]) -> _Process:
         popen = subprocess.Popen(
-            command(spec, self.deployment), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+            command(spec, self.deployment),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
         )
         process = _Process(spec, popen, threading.Thread(daemon=True))
         process.reader = threading.Thread(target=self._pass_on, args=(process,), daemon=True)
@@ -145,10 +162,8 @@ class ProcessGraph:
 
     @staticmethod
     def _kill_session(process: _Process) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def __enter__(self) -> ProcessGraph:
         return self

@@ -27,7 +27,10 @@ def run(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         domain = stack.enter_context(DomainLease()).domain_id if deployment.own_domain else None
         if domain is not None:
-            print(f"ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST namespace /{deployment.namespace}", flush=True)
+            print(
+                f"ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST namespace /{deployment.namespace}",
+                flush=True,
+            )
         signal.signal(signal.SIGTERM, _interrupt)
         graph = stack.enter_context(ProcessGraph(deployment, domain, lambda line: print(line, flush=True)))
         try:

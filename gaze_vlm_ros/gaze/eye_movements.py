@@ -26,7 +26,7 @@ class EyeMovementDetector:
         self.ignored = 0
         """Samples whose stamp did not rise."""
         self._camera = camera
-        self._eyelids = EyelidGate(settings.context_s)
+        self._eyelids = EyelidGate()
         self._track = Track(settings)
         self._newest_ns: int | None = None
         self._closed_ns: int | None = None

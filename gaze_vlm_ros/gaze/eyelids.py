@@ -19,11 +19,12 @@ class EyelidGate:
 
     A tracker that always returns numbers sees a shrinking pupil under a falling lid. The lids count as closing when
     *every* measured pupil falls below 0.75 of its median of the last ``context_s``, and as open again when one is back
-    at 0.90. Light shrinks pupils too, but slowly enough for the median to follow; what stays small for 0.6 s is light.
+    at 0.90. Light shrinks pupils too, but mostly slowly enough for the median to follow; what stays small for 0.6 s is
+    light.
     Without pupil diameters the gate is always open.
     """
 
-    def __init__(self, context_s: float = 2.0) -> None:
+    def __init__(self, context_s: float = 0.5) -> None:
         self._context_ns = int(context_s * NS_PER_S)
         self._history: tuple[deque, deque] = (deque(), deque())
         self._closed_ns: int | None = None

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gaze_vlm_ros.gaze.detector_settings import ADAPTIVE_RATE_HZ
 from gaze_vlm_ros.geometry.transforms import angle_between
 from gaze_vlm_ros.types import NS_PER_S, GazeSample
-
-_CAMERA_RATE_LIMIT_HZ = 90.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class GazeFilterSettings:
         At camera rate a fixation has too few samples to average, so that the cut-off lies higher and only steps that
         noise cannot make restart the filter; at 120 Hz and more a lower one removes 60 % of 0.5 degrees of noise.
         """
-        return cls(min_cutoff_hz=5.0, jump_rad=float(np.radians(2.5))) if rate_hz <= _CAMERA_RATE_LIMIT_HZ else cls()
+        return cls(min_cutoff_hz=5.0, jump_rad=float(np.radians(2.5))) if rate_hz < ADAPTIVE_RATE_HZ else cls()
 
 
 class GazeFilter:

@@ -109,8 +109,9 @@ def move_point(point_px: np.ndarray, flow: np.ndarray) -> np.ndarray:
     x, y = np.asarray(point_px, dtype=np.float64)
     if not (0.0 <= x <= width - 1 and 0.0 <= y <= height - 1):
         return np.full(2, np.nan)
-    sampled = cv2.remap(flow.astype(np.float32), np.float32([[x]]), np.float32([[y]]), cv2.INTER_LINEAR,
-                        borderMode=cv2.BORDER_REPLICATE)
+    sampled = cv2.remap(
+        flow.astype(np.float32), np.float32([[x]]), np.float32([[y]]), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.array([x, y]) + sampled.reshape(2)
 
 

@@ -41,7 +41,9 @@ def looked_at(objects: ObjectMap, point_px: np.ndarray, image_size: tuple[int, i
     best = 1 + int(np.argmax(shares[1:])) if len(shares) > 1 else 0
     if best == 0 or shares[best] < LEAST_SHARE:
         return Looked("", float("nan"), np.full(4, np.nan))
-    return Looked(objects.labels[best], float(sure[best] / shares[best]), _region(objects.label_index == best, weight, patch))
+    return Looked(
+        objects.labels[best], float(sure[best] / shares[best]), _region(objects.label_index == best, weight, patch)
+    )
 
 
 def _region(mask: np.ndarray, weight: np.ndarray, patch: np.ndarray) -> np.ndarray:
@@ -50,7 +52,9 @@ def _region(mask: np.ndarray, weight: np.ndarray, patch: np.ndarray) -> np.ndarr
     reached[np.unravel_index(np.argmax(np.where(mask, weight, -1.0)), mask.shape)] = True
     while True:
         padded = np.pad(reached, 1)
-        grown = mask & (padded[1:-1, 1:-1] | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:])
+        grown = mask & (
+            padded[1:-1, 1:-1] | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+        )
         if (grown == reached).all():
             break
         reached = grown

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 
+import numpy as np
+
 from gaze_vlm_ros.types import NS_PER_S, GazeSample
 
 PAIRING_SPAN_NS = 200_000_000
@@ -43,6 +45,13 @@ class GazeBuffer:
 
     def __len__(self) -> int:
         return len(self._samples)
+
+    @property
+    def rate_hz(self) -> float:
+        """Rate of the buffered samples by the median interval of their stamps; NaN for fewer than two samples."""
+        if len(self._samples) < 2:
+            return float("nan")
+        return NS_PER_S / float(np.median(np.diff([sample.stamp_ns for sample in self._samples])))
 
     def add(self, sample: GazeSample) -> bool:
         """Take in a sample; False where it was dropped because it is a repetition or too old."""

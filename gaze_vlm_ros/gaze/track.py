@@ -51,8 +51,8 @@ class Track:
             return self._break_off(centre) if self._lasts(self._first, centre, self._settings.max_saccade_s) else []
         if self._first is not None:
             return self._settle() if centre - self._last >= self._pause else []
-        self._fold()
         rested = self._lasts(0, centre, self._settings.min_fixation_s + self._settings.window_s)
+        self._fold()
         return self._release() if rested else []
 
     def finish(self) -> list[EyeMovement]:
@@ -76,6 +76,7 @@ class Track:
         self._speeds: list[float] = []
         self._folded = 0
         self._folded_sum = np.zeros(2)
+        self._folded_peak = 0.0
         self._start: tuple[int, np.ndarray] | None = None
         self._begins_at_rest = False
         self._first: int | None = None
@@ -99,8 +100,12 @@ class Track:
         onset, offset = self._edges(first, last, origin, landing, _EDGE_SIGMAS * noise / amplitude)
         peak = max(self._slope(index, self._peak_half) for index in range(onset, offset + 1))
         saccade = EyeMovement(
-            EyeMovementKind.SACCADE, self._stamps[onset], self._stamps[offset],
-            np.mean(self._points[onset : offset + 1], axis=0), amplitude, peak,
+            EyeMovementKind.SACCADE,
+            self._stamps[onset],
+            self._stamps[offset],
+            np.mean(self._points[onset : offset + 1], axis=0),
+            amplitude,
+            peak,
         )
         done = []
         if self._lasts(0, onset, self._settings.min_fixation_s):
@@ -150,18 +155,18 @@ class Track:
         """Let the fixation under way begin at this sample."""
         for values in (self._stamps, self._rays, self._points, self._speeds):
             del values[:index]
-        self._folded, self._folded_sum, self._start = 0, np.zeros(2), None
+        self._folded, self._folded_sum, self._folded_peak, self._start = 0, np.zeros(2), 0.0, None
         self._begins_at_rest = True
 
     def _fold(self) -> None:
         """Keep only sums of the older samples of a very long fixation."""
-        surplus = len(self._stamps) - _FOLD_TO
         if len(self._stamps) < _FOLD_AT:
             return
-        start = self._start or (self._stamps[0], self._rays[0])
+        surplus = len(self._stamps) - _FOLD_TO
+        start, peak = self._start or (self._stamps[0], self._rays[0]), self._peak(surplus)
         folded, total = self._folded + surplus, self._folded_sum + np.sum(self._points[:surplus], axis=0)
         self._drop(surplus)
-        self._start, self._folded, self._folded_sum = start, folded, total
+        self._start, self._folded, self._folded_sum, self._folded_peak = start, folded, total, peak
 
     def _release(self) -> list[EyeMovement]:
         """The saccade held back: the fixation after it is long enough to count."""
@@ -172,9 +177,17 @@ class Track:
         start_ns, start_ray = self._start or (self._stamps[0], self._rays[0])
         total = self._folded_sum + np.sum(self._points[: end + 1], axis=0)
         return EyeMovement(
-            EyeMovementKind.FIXATION, start_ns, self._stamps[end], total / (self._folded + end + 1),
-            float(angle_between(start_ray, self._rays[end])), float(np.nanmax([*self._speeds[: end + 1], 0.0])),
+            EyeMovementKind.FIXATION,
+            start_ns,
+            self._stamps[end],
+            total / (self._folded + end + 1),
+            float(angle_between(start_ray, self._rays[end])),
+            self._peak(end + 1),
         )
+
+    def _peak(self, count: int) -> float:
+        """Highest speed of the fixation up to its first ``count`` samples here."""
+        return float(np.nanmax([*self._speeds[:count], self._folded_peak]))
 
     def _lasts(self, first: int, last: int, duration_s: float) -> bool:
         start_ns = self._start[0] if first == 0 and self._start else self._stamps[first]

@@ -16,8 +16,8 @@ from gaze_vlm_ros.types import CameraModel
 if TYPE_CHECKING:
     from open3d.geometry import PointCloud
 
-DEFAULT_SIGMA_RAD = np.radians(1.8)
-"""Taken where a source does not know its accuracy: that of an uncalibrated Pupil Labs Neon."""
+DEFAULT_SIGMA_RAD = float(np.radians(1.8) / np.sqrt(np.pi / 2))
+"""Taken per axis where a source does not know its accuracy: a mean error of 1.8 degrees, as often quoted for Neon."""
 _GRAZING = np.sin(np.radians(2.0))
 _SMALLEST_REACH_PX = 1.5
 _CLOSEST = 9

@@ -52,12 +52,14 @@ def quaternion_from_matrix(rotation: np.ndarray) -> np.ndarray:
     """Unit quaternion (4,) x, y, z, w with w >= 0 of a rotation (3, 3)."""
     r = np.asarray(rotation, dtype=np.float64)
     # The largest eigenvector of Bar-Itzhack's matrix needs no case distinction and tolerates rounding.
-    k = np.array([
-        [r[0, 0] - r[1, 1] - r[2, 2], 0.0, 0.0, 0.0],
-        [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0.0, 0.0],
-        [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0.0],
-        [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
-    ])
+    k = np.array(
+        [
+            [r[0, 0] - r[1, 1] - r[2, 2], 0.0, 0.0, 0.0],
+            [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0.0, 0.0],
+            [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0.0],
+            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
+        ]
+    )
     quaternion = np.linalg.eigh(k, UPLO="L")[1][:, -1]
     return quaternion if quaternion[3] >= 0.0 else -quaternion
 

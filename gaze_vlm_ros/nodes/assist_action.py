@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from gaze_vlm_msgs.action import Assist
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 from rclpy.task import Future
 
+from gaze_vlm_msgs.action import Assist
 from gaze_vlm_ros.nodes import names
 from gaze_vlm_ros.nodes.conversions.robot import assist_state_message
 from gaze_vlm_ros.policies.choice import Choice, Chooser
@@ -39,14 +39,19 @@ class AskedChooser:
 
 
 class AssistAction:
-    """One goal at a time: it succeeds once the arm points at the thing and rests, and ends without success after 15 s."""
+    """One goal at a time: it succeeds once the arm points at the thing and rests, and fails after 15 s."""
 
     def __init__(self, node: Node, chooser: AskedChooser, base_frame: str) -> None:
         self._node, self._chooser, self._base = node, chooser, base_frame
         self._goal: ServerGoalHandle | None = None
         self._done: Future | None = None
         self._server = ActionServer(
-            node, Assist, names.ASSIST, self._execute, goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT
+            node,
+            Assist,
+            names.ASSIST,
+            self._execute,
+            goal_callback=self._accept,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
 
     def destroy(self) -> None:

@@ -6,10 +6,10 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 
-from gaze_vlm_msgs.msg import AssistState, GazeTarget, Prediction, WearerState
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
+from gaze_vlm_msgs.msg import AssistState, GazeTarget, Prediction, WearerState
 from gaze_vlm_ros import types
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.assist_action import AskedChooser, AssistAction
@@ -29,7 +29,9 @@ class AssistPolicyParameters(Parameters):
     """Parameters of the assist policy."""
 
     robot: str = parameter("jaco", "name or robot.yaml of the arm")
-    rate_hz: float = parameter(30.0, "steps of the policy, each a heartbeat for the governor", unit="Hz", low=15, high=100)
+    rate_hz: float = parameter(
+        30.0, "steps of the policy, each a heartbeat for the governor", unit="Hz", low=15, high=100
+    )
     start_confidence: float = parameter(0.5, "confidence of a prediction from which the arm helps", low=0.01, high=1)
     keep_confidence: float = parameter(0.3, "confidence above which it goes on helping", low=0.01, high=1)
     speed: float = parameter(0.9, "share of the arm's velocity limits", low=0.05, high=1)

@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any, ClassVar
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
-from rcl_interfaces.msg import SetParametersResult
+from rclpy.subscription import Subscription
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.nodes import names, qos
@@ -31,9 +32,9 @@ _STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 class ManagedNode(LifecycleNode):
     """A managed node whose callbacks run only while it is active and whose failures say why.
 
-    ``_setup`` runs on configure and makes the core object, publishers and subscriptions through the helpers below, which
-    are taken down again by themselves. ``_start`` and ``_stop`` run on activate and deactivate. An exception in any of
-    these is logged with its traceback (a GazeVlmError with its one line) and puts the node back to unconfigured, with
+    ``_setup`` runs on configure and makes the core object, publishers and subscriptions through the helpers below,
+    which are taken down again by themselves. ``_start`` and ``_stop`` run on activate and deactivate. An exception in
+    any of these is logged with its traceback (a GazeVlmError with its one line) and puts the node back to unconfigured, with
     the reason in ``diagnostics``; so does an unexpected exception in a callback or a worker.
     A ValueError or GazeVlmError in a callback refuses that one message.
     """
@@ -47,6 +48,7 @@ class ManagedNode(LifecycleNode):
         self.failure = ""
         self._configured = False
         self._owned: list[Callable[[], Any]] = []
+        self._waiting: list[Subscription] = []
         self._streams: list[StreamStatistics] = []
         self._workers: list[Callable[[threading.Event], None]] = []
         self._running: list[threading.Thread] = []
@@ -94,7 +96,7 @@ class ManagedNode(LifecycleNode):
     def subscribe(
         self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile, silent_after_s: float = 0.0
     ) -> StreamStatistics:
-        """Calls ``callback`` with each message as it comes. Silence of ``silent_after_s`` is a warning in diagnostics."""
+        """Calls ``callback`` with each message as it comes. Silence of ``silent_after_s`` gives a warning."""
         stream = StreamStatistics(topic, silent_after_s)
 
         def received(message: Any) -> None:
@@ -113,6 +115,7 @@ class ManagedNode(LifecycleNode):
         stream = StreamStatistics(topic, silent_after_s)
         subscription = self.create_subscription(kind, topic, lambda _: None, profile, callback_group=NeverCalled())
         self._owned.append(partial(self.destroy_subscription, subscription))
+        self._waiting.append(subscription)
         self._streams.append(stream)
 
         def empty() -> None:
@@ -133,7 +136,7 @@ class ManagedNode(LifecycleNode):
         self._owned.append(partial(self.destroy_service, service))
 
     def worker(self, body: Callable[[threading.Event], None]) -> None:
-        """Runs ``body(halt)`` in a thread of its own while the node is active; it returns soon after ``halt`` is set."""
+        """Runs ``body(halt)`` in a thread of its own while the node is active; it returns once ``halt`` is set."""
         self._workers.append(body)
 
     def now_ns(self) -> int:
@@ -151,6 +154,8 @@ class ManagedNode(LifecycleNode):
         super().on_activate(state)
         for stream in self._streams:
             stream.heard_at_s = time.monotonic()
+        for subscription in self._waiting:
+            take_all(subscription)  # what came before is history
         self._halt = threading.Event()
         self.active = True
         result = self._transition("activate", self._start)
@@ -206,6 +211,7 @@ class ManagedNode(LifecycleNode):
         finally:
             self._workers = []
             self._streams = []
+            self._waiting = []
             while self._owned:
                 self._owned.pop()()
             self._configured = False
@@ -246,7 +252,9 @@ class ManagedNode(LifecycleNode):
                 self.fail(error)
 
     def _note(self, what: str, error: Exception) -> None:
-        self.failure = f"{what}: {error}" if isinstance(error, GazeVlmError) else f"{what}: {type(error).__name__}: {error}"
+        self.failure = (
+            f"{what}: {error}" if isinstance(error, GazeVlmError) else f"{what}: {type(error).__name__}: {error}"
+        )
         detail = "" if isinstance(error, GazeVlmError) else "\n" + "".join(traceback.format_exception(error))
         self.get_logger().error(self.failure + detail)
         self.report()

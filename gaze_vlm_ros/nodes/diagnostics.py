@@ -60,7 +60,9 @@ class StreamStatistics:
         return warnings, figures
 
 
-def status(name: str, state: str, failure: str, streams: list[StreamStatistics], extra: dict[str, str]) -> DiagnosticStatus:
+def status(
+    name: str, state: str, failure: str, streams: list[StreamStatistics], extra: dict[str, str]
+) -> DiagnosticStatus:
     """The node's status; ``failure`` is why it failed, empty while it is well."""
     warnings, figures = [], {}
     for stream in streams:

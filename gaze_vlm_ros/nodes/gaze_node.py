@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from gaze_vlm_msgs.msg import EyeMovement, GazeSample
 from sensor_msgs.msg import CameraInfo
 
+from gaze_vlm_msgs.msg import EyeMovement, GazeSample
 from gaze_vlm_ros.gaze.eye_movements import DetectorSettings, EyeMovementDetector, RateTooLow
 from gaze_vlm_ros.gaze.filters import GazeFilter, GazeFilterSettings
 from gaze_vlm_ros.gaze.pairing import GazeBuffer
@@ -31,7 +31,9 @@ REMEMBERED_S = 5.0
 class GazeParameters(Parameters):
     """Parameters of the gaze node."""
 
-    rate_hz: float = parameter(0.0, "rate of the eye tracker; 0: measured from the first 40 stamps", unit="Hz", low=0, high=2000)
+    rate_hz: float = parameter(
+        0.0, "rate of the eye tracker; 0: measured from the first 40 stamps", unit="Hz", low=0, high=2000
+    )
     reorder_s: float = parameter(0.0, "how long a late sample is waited for", unit="s", low=0, high=0.5)
 
 

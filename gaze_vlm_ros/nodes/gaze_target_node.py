@@ -1,4 +1,4 @@
-"""Where in space, and at which thing, the wearer looks: gaze ray, camera pose and surface to a point in the robot's base."""
+"""Where in space, and at which thing, the wearer looks: gaze, camera pose and surface give a point in the base."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from gaze_vlm_msgs.msg import GazeSample, GazeTarget, ObjectMap
-from gaze_vlm_msgs.srv import AskGaze
 from geometry_msgs.msg import PoseWithCovarianceStamped
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
+from gaze_vlm_msgs.msg import GazeSample, GazeTarget, ObjectMap
+from gaze_vlm_msgs.srv import AskGaze
 from gaze_vlm_ros import types
 from gaze_vlm_ros.gaze.looked_at import Looked, looked_at
 from gaze_vlm_ros.geometry.gaze_target import NoIntersection
@@ -115,8 +115,14 @@ class GazeTargetNode(ManagedNode):
             return
         looked = self._looked(objects, sample)
         target = types.GazeTarget(
-            stamp_ns, point.position_m, point.covariance_m2, looked.label, looked.label, looked.probability,
-            looked.region_px, self._base,
+            stamp_ns,
+            point.position_m,
+            point.covariance_m2,
+            looked.label,
+            looked.label,
+            looked.probability,
+            looked.region_px,
+            self._base,
         )
         self._newest = target
         self._located += 1
@@ -139,7 +145,9 @@ class GazeTargetNode(ManagedNode):
         if not ("look" in words or "gaze" in words):
             response.answer = "I only know where the wearer looks."
         elif age_s > ANSWER_STALE_AFTER_S:
-            response.answer = f"I have not known that for {age_s:.1f} s." if target is not None else "I do not know that yet."
+            response.answer = (
+                f"I have not known that for {age_s:.1f} s." if target is not None else "I do not know that yet."
+            )
         else:
             response.abstained = False
             response.answer = f"at the {target.label}" if target.label else "at nothing that I can name"

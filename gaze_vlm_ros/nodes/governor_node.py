@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from gaze_vlm_msgs.msg import AssistState, GazeSample, GovernorState, Prediction, WearerState
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from gaze_vlm_msgs.msg import AssistState, GazeSample, GovernorState, Prediction, WearerState
 from gaze_vlm_ros import types
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
@@ -31,8 +31,10 @@ OLDEST_STAMP_S = 1.0
 """A message stamped longer ago is history: it does not count as heard."""
 STATE_PERIOD_S = 0.1
 _STATES = {
-    GovernorMode.DISARMED: GovernorState.DISARMED, GovernorMode.HOLDING: GovernorState.HOLDING,
-    GovernorMode.MOVING: GovernorState.MOVING, GovernorMode.PROTECTIVE_STOP: GovernorState.PROTECTIVE_STOP,
+    GovernorMode.DISARMED: GovernorState.DISARMED,
+    GovernorMode.HOLDING: GovernorState.HOLDING,
+    GovernorMode.MOVING: GovernorState.MOVING,
+    GovernorMode.PROTECTIVE_STOP: GovernorState.PROTECTIVE_STOP,
 }
 
 
@@ -42,7 +44,8 @@ class GovernorParameters(Parameters):
 
     robot: str = parameter("jaco", "name or robot.yaml of the arm")
     needed: tuple[str, ...] = parameter(
-        ("gaze_messages", "valid_gaze", "frames", "predictions"), "inputs without which nothing moves, beside the joints and the policy",
+        ("gaze_messages", "valid_gaze", "frames", "predictions"),
+        "inputs without which nothing moves, beside the joints and the policy",
         choices=tuple(name.value for name in Input),
     )
     tick_s: float = parameter(0.02, "time between decisions", unit="s", low=0.005, high=0.05)
@@ -64,7 +67,9 @@ class GovernorNode(ManagedNode):
     def _setup(self) -> None:
         p = self.parameters
         robot = RobotDescription.load(p.robot)
-        deadlines = Deadlines(needed=tuple(p.needed), **{f"{name.value}_s": getattr(p, f"{name.value}_s") for name in Input})
+        deadlines = Deadlines(
+            needed=tuple(p.needed), **{f"{name.value}_s": getattr(p, f"{name.value}_s") for name in Input}
+        )
         settings = GovernorSettings(deadlines=deadlines, tick_s=p.tick_s, control_period_s=p.control_period_s)
         self.governor = Governor(robot.limits, robot.workspace, ArmKinematics(robot).link_points, settings)
         self._base, self._joint_names = robot.base_frame, robot.joint_names
@@ -83,7 +88,11 @@ class GovernorNode(ManagedNode):
             self.inbox(AssistState, names.POLICY_STATE, partial(self._heard, Input.POLICY), qos.RESULT),
             self.inbox(JointTrajectory, names.POLICY_TRAJECTORY, self._on_command, qos.RESULT),
         ]
-        for name, call in ((names.GOVERNOR_ARM, self._arm), (names.GOVERNOR_RESET, self._reset), (names.GOVERNOR_STOP, self._halt_now)):
+        for name, call in (
+            (names.GOVERNOR_ARM, self._arm),
+            (names.GOVERNOR_RESET, self._reset),
+            (names.GOVERNOR_STOP, self._halt_now),
+        ):
             self.serve(Trigger, name, call)
         self.every(p.tick_s, self._tick)
 
@@ -100,7 +109,10 @@ class GovernorNode(ManagedNode):
         if not self._configured:
             return {}
         gap, self._largest_gap_s = self._largest_gap_s, 0.0
-        return {"governor": f"{self.governor.state.value}: {self.governor.reason}", "longest tick [ms]": f"{gap * 1e3:.0f}"}
+        return {
+            "governor": f"{self.governor.state.value}: {self.governor.reason}",
+            "longest tick [ms]": f"{gap * 1e3:.0f}",
+        }
 
     # --- inputs
 
@@ -120,7 +132,10 @@ class GovernorNode(ManagedNode):
         if not mine:
             return
         arm = types.JointState(
-            state.stamp_ns, tuple(state.names[index] for index in mine), state.position_rad[mine], state.velocity_rad_s[mine]
+            state.stamp_ns,
+            tuple(state.names[index] for index in mine),
+            state.position_rad[mine],
+            state.velocity_rad_s[mine],
         )
         self._complain(self.governor.joint_state(arm, time.monotonic(), self.now_ns()))
 
@@ -171,10 +186,15 @@ class GovernorNode(ManagedNode):
             self._stopped.publish(Bool(data=True))
             self.get_logger().warning(f"protective stop: {output.reason}")
         self._said, self._said_s = (output.state, output.reason), time.monotonic()
-        self._state.publish(GovernorState(
-            header=header_message(self.now_ns(), self._base), state=_STATES[output.state], reason=output.reason,
-            commands_passed=output.passed, commands_refused=output.refused,
-        ))
+        self._state.publish(
+            GovernorState(
+                header=header_message(self.now_ns(), self._base),
+                state=_STATES[output.state],
+                reason=output.reason,
+                commands_passed=output.passed,
+                commands_refused=output.refused,
+            )
+        )
 
 
 def main() -> None:

@@ -19,8 +19,10 @@ from gaze_vlm_ros.nodes.parameters import Parameters, declare, parameter
 from gaze_vlm_ros.nodes.run import run
 
 _LABELS = {
-    Transition.TRANSITION_CONFIGURE: "configure", Transition.TRANSITION_ACTIVATE: "activate",
-    Transition.TRANSITION_DEACTIVATE: "deactivate", Transition.TRANSITION_INACTIVE_SHUTDOWN: "shut down",
+    Transition.TRANSITION_CONFIGURE: "configure",
+    Transition.TRANSITION_ACTIVATE: "activate",
+    Transition.TRANSITION_DEACTIVATE: "deactivate",
+    Transition.TRANSITION_INACTIVE_SHUTDOWN: "shut down",
 }
 _RAISED = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 _LOWERED = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_INACTIVE_SHUTDOWN)
@@ -33,7 +35,9 @@ class LifecycleManagerParameters(Parameters):
     nodes: tuple[str, ...] = parameter(("",), "nodes in the order in which they are brought up")
     appears_within_s: float = parameter(30.0, "how long a node may take to appear", unit="s", low=1, high=600)
     transition_within_s: float = parameter(60.0, "how long a transition may take", unit="s", low=1, high=600)
-    silent_after_s: float = parameter(5.0, "silence of a node's diagnostics that counts as failure", unit="s", low=2, high=60)
+    silent_after_s: float = parameter(
+        5.0, "silence of a node's diagnostics that counts as failure", unit="s", low=2, high=60
+    )
     ends_with_replay: bool = parameter(False, "take the graph down once a recording was replayed to its end")
 
 
@@ -67,7 +71,10 @@ class LifecycleManager(Node):
         self.create_subscription(DiagnosticArray, names.DIAGNOSTICS, self._on_diagnostics, qos.RESULT)
         for name in self._order:
             self.create_subscription(
-                TransitionEvent, f"{name}/transition_event", lambda event, name=name: self._on_event(name, event), qos.RESULT
+                TransitionEvent,
+                f"{name}/transition_event",
+                lambda event, name=name: self._on_event(name, event),
+                qos.RESULT,
             )
         if self.parameters.ends_with_replay:
             self.create_subscription(UInt64, names.PREDICTIONS_DONE, self._on_replayed, qos.LATCHED)
@@ -114,7 +121,9 @@ class LifecycleManager(Node):
                     return self._failed(step, f"it did not appear within {waited:.0f} s; did its process start?")
                 return False
             if calls[0].done():
-                return calls[0].result().success or self._failed(step, self._errors.get(step.node, "it did not say why"))
+                return calls[0].result().success or self._failed(
+                    step, self._errors.get(step.node, "it did not say why")
+                )
             if waited > self.parameters.transition_within_s:
                 return self._failed(step, f"no answer within {waited:.0f} s")
             return False

@@ -1,8 +1,9 @@
-"""Parameters of a node as one frozen dataclass: defaults, units, ranges, words, and the ROS descriptors made of them."""
+"""Parameters of a node as one frozen dataclass: defaults, units, ranges, words, and ROS descriptors made of them."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -34,8 +35,14 @@ class Spec:
 
 
 def parameter(
-    default: Any, text: str, *, unit: str = "", low: float | None = None, high: float | None = None,
-    choices: Sequence[str] = (), live: bool = False,
+    default: Any,
+    text: str,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    live: bool = False,
 ) -> Any:
     """A field of a parameter dataclass. The default's type is the parameter's type."""
     return dataclasses.field(default=default, metadata={_KEY: Spec(text, unit, low, high, tuple(choices), live)})
@@ -71,8 +78,8 @@ def _checked(name: str, spec: Spec, default: Any, value: Any) -> Any:
     if spec.choices and value not in spec.choices:
         raise ParameterError(f"parameter {name} must be one of {', '.join(spec.choices)}; got {value!r}")
     outside = (spec.low is not None and not value >= spec.low) or (spec.high is not None and not value <= spec.high)
-    if outside or value != value:
-        raise ParameterError(f"parameter {name} must be {limits_text(spec)}, got {value!r}")
+    if outside or (isinstance(value, float) and math.isnan(value)):
+        raise ParameterError(f"parameter {name} must be {limits_text(spec) or 'a number'}, got {value!r}")
     return value
 
 
@@ -85,14 +92,15 @@ def limits_text(spec: Spec) -> str:
         return f"{spec.low:g} to {spec.high:g}{unit}"
     if spec.low is not None:
         return f"at least {spec.low:g}{unit}"
-    return f"at most {spec.high:g}{unit}" if spec.high is not None else "a number"
+    return f"at most {spec.high:g}{unit}" if spec.high is not None else ""
 
 
 def descriptor(spec: Spec, default: Any) -> ParameterDescriptor:
     """For people and tools; ``Parameters`` itself does the checking, so that integers pass for floats."""
     result = ParameterDescriptor(
         description=spec.text + (f" [{spec.unit}]" if spec.unit else ""),
-        additional_constraints=f"one of {', '.join(spec.choices)}" if spec.choices else "", dynamic_typing=True,
+        additional_constraints=f"one of {', '.join(spec.choices)}" if spec.choices else "",
+        dynamic_typing=True,
     )
     if spec.low is not None and spec.high is not None:
         if isinstance(default, float):

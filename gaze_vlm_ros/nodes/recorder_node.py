@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -11,4 +12,98 @@ from functools import partial
 from pathlib import Path
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rosidl_runtime_py_utilities import get_message  # noqa: F401
+from rclpy.subscription import Subscription
+
+from gaze_vlm_ros.nodes import names
+from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.inbox import NeverCalled, take_all
+from gaze_vlm_ros.nodes.parameters import Parameters, parameter
+from gaze_vlm_ros.nodes.run import run
+from gaze_vlm_ros.recording.bag import write_metadata
+from gaze_vlm_ros.recording.summary import TopicQos
+from gaze_vlm_ros.recording.writer import McapWriter
+
+PERIOD_S = 0.05
+_SENSORS = frozenset({names.SCENE_IMAGE_COMPRESSED, names.SCENE_DEPTH_COMPRESSED, names.SCENE_INFO})
+
+
+@dataclass(frozen=True)
+class RecorderParameters(Parameters):
+    """Parameters of the recorder."""
+
+    path: str = parameter("", "the .mcap file to write; empty: recordings/<date and time>/<date and time>.mcap")
+
+
+class RecorderNode(ManagedNode):
+    """Takes serialized messages in batches and hands them to the writer's thread."""
+
+    Parameters = RecorderParameters
+
+    def _setup(self) -> None:
+        self._writer: McapWriter | None = None
+        self._topics: list[tuple[str, str, Subscription]] = []
+        path = self._path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = McapWriter(path, on_alarm=self.get_logger().error)
+        for topic, kind in names.RECORDED.items():
+            qos = _qos_of(topic)
+            full = self.resolve_topic_name(topic)
+            latched = "transient_local" if topic in names.LATCHED else "volatile"
+            self._writer.add_topic(full, kind, TopicQos(durability=latched, depth=qos.depth))
+            subscription = self.create_subscription(
+                message_class(kind), topic, lambda _: None, qos, raw=True, callback_group=NeverCalled()
+            )
+            self._owned.append(partial(self.destroy_subscription, subscription))
+            self._topics.append((full, kind, subscription))
+        self.worker(self._record)
+
+    def _path(self) -> Path:
+        now = time.strftime("%Y-%m-%d_%H-%M-%S")
+        return Path(self.parameters.path or f"recordings/{now}/{now}.mcap").expanduser()
+
+    def _record(self, halt: threading.Event) -> None:
+        while not halt.wait(PERIOD_S):
+            self._take()
+
+    def _take(self) -> None:
+        for topic, kind, subscription in self._topics:
+            for data, info in take_all(subscription):
+                self._writer.write(topic, kind, data, info["source_timestamp"], info["received_timestamp"])
+
+    def _stop(self) -> None:
+        self._take()
+
+    def _teardown(self) -> None:
+        if self._writer is None:
+            return
+        summary = self._writer.close()
+        self._writer = None
+        write_metadata(summary, os.environ.get("ROS_DISTRO", "jazzy"))
+        self.get_logger().info(f"{summary.path}: {summary.messages} messages, {summary.dropped} dropped")
+
+    def _figures(self) -> dict[str, str]:
+        if not self._configured or self._writer is None:
+            return {}
+        problem = {"problem": self._writer.problem} if self._writer.problem else {}
+        return {"dropped": str(self._writer.dropped)} | problem
+
+
+def message_class(kind: str) -> type:
+    """The class of a type such as ``std_msgs/msg/Bool``."""
+    package, _, name = kind.split("/")
+    return getattr(importlib.import_module(f"{package}.msg"), name)
+
+
+def _qos_of(topic: str) -> QoSProfile:
+    """Pictures come from drivers that may offer best effort; everything else must be complete."""
+    reliability = ReliabilityPolicy.BEST_EFFORT if topic in _SENSORS else ReliabilityPolicy.RELIABLE
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if topic in names.LATCHED else DurabilityPolicy.VOLATILE
+    return QoSProfile(depth=200, reliability=reliability, durability=durability)
+
+
+def main() -> None:
+    sys.exit(run(partial(RecorderNode, "recorder")))
+
+
+if __name__ == "__main__":
+    main()

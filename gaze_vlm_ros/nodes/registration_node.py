@@ -62,7 +62,11 @@ class RegistrationNode(ManagedNode):
         self._grid, self._frames = FrameGrid(p.rate_hz), FrameQueue(keep_all=False)
         self._found, self._missed = 0, ""
         self._pose = self.advertise(PoseWithCovarianceStamped, names.SCENE_POSE, qos.SAMPLES)
-        kind, topic = (Image, names.SCENE_IMAGE) if p.image_transport == "raw" else (CompressedImage, names.SCENE_IMAGE_COMPRESSED)
+        kind, topic = (
+            (Image, names.SCENE_IMAGE)
+            if p.image_transport == "raw"
+            else (CompressedImage, names.SCENE_IMAGE_COMPRESSED)
+        )
         self.subscribe(kind, topic, self._on_frame, qos.NEWEST, silent_after_s=0.5)
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
         self.worker(self._look)

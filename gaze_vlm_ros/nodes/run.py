@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 
 import rclpy
@@ -62,6 +63,9 @@ class _Spinner(threading.Thread):
             self._executor.spin()
         except SystemExit as end:
             self.code = int(end.code or 0)
+        except Exception as error:  # nobody is above this thread: the process ends with a word and a code
+            self._node.get_logger().fatal("".join(traceback.format_exception(error)))
+            self.code = 1
 
     def finish(self) -> None:
         if self.is_alive():

@@ -10,23 +10,26 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from gaze_vlm_msgs.msg import GazeSample, SimTruth, WearerState
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from sensor_msgs.msg import CameraInfo, JointState
+from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from gaze_vlm_msgs.msg import GazeSample, SimTruth, WearerState
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.conversions.common import (
-    camera_pose_message, header_message, point_message, time_message,
+    camera_pose_message,
+    header_message,
+    point_message,
+    time_message,
 )
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_message
-from gaze_vlm_ros.nodes.conversions.images import (
-    camera_info_message, depth_png_message, float_message, jpeg_message, rgb_message,
-)
+from gaze_vlm_ros.nodes.conversions.images import camera_info_message
 from gaze_vlm_ros.nodes.conversions.robot import joint_state_message, trajectory_from, wearer_message
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
+from gaze_vlm_ros.nodes.pictures import Pictures
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.sim.simulation import Simulation, SimulationConfig, Snapshot
 from gaze_vlm_ros.types import NS_PER_S
@@ -47,6 +50,7 @@ class SimulatorParameters(Parameters):
     width: int = parameter(640, "width of the scene camera", unit="px", low=64, high=1920)
     height: int = parameter(480, "height of the scene camera", unit="px", low=64, high=1200)
     frame_rate_hz: float = parameter(15.0, "rate of colour and depth", unit="Hz", low=1, high=60)
+    arm_governor: bool = parameter(True, "arm this graph's own governor once it accepts; the arm is simulated")
     publish_clock: bool = parameter(False, "publish /clock, and stamp with simulated time")
 
 
@@ -57,7 +61,9 @@ class SimulatorNode(ManagedNode):
 
     def _setup(self) -> None:
         p = self.parameters
-        self.simulation = Simulation(SimulationConfig(seed=p.seed, robot=p.robot, width=p.width, height=p.height, things=p.things))
+        self.simulation = Simulation(
+            SimulationConfig(seed=p.seed, robot=p.robot, width=p.width, height=p.height, things=p.things)
+        )
         self._base, self._camera_frame = self.simulation.base_frame, self.simulation.camera.frame_id
         self._lock = threading.Lock()
         self._snapshots: queue.Queue[tuple[Snapshot, int, np.ndarray]] = queue.Queue(maxsize=1)
@@ -68,17 +74,29 @@ class SimulatorNode(ManagedNode):
         self._truth = self.advertise(SimTruth, names.SIM_TRUTH, qos.RESULT)
         self._pose = self.advertise(PoseWithCovarianceStamped, names.SCENE_POSE, qos.SAMPLES)
         self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.SAMPLES)
-        self._image = self.advertise(Image, names.SCENE_IMAGE, qos.SENSOR)
-        self._depth = self.advertise(Image, names.SCENE_DEPTH, qos.SENSOR)
-        self._jpeg = self.advertise(CompressedImage, names.SCENE_IMAGE_COMPRESSED, qos.RESULT)
-        self._png = self.advertise(CompressedImage, names.SCENE_DEPTH_COMPRESSED, qos.RESULT)
-        self._clock = self.advertise(Clock, "/clock", qos.SENSOR) if p.publish_clock else None
+        self._pictures = Pictures(self, qos.SENSOR)
+        self._clock_publisher = self.advertise(Clock, "/clock", qos.SENSOR) if p.publish_clock else None
         self.subscribe(JointTrajectory, names.CONTROLLER_TRAJECTORY, self._on_trajectory, qos.RESULT)
+        self._arming, self._is_armed = None, not p.arm_governor
+        self._arm_client = self.create_client(Trigger, names.GOVERNOR_ARM)
+        self._owned.append(partial(self.destroy_client, self._arm_client))
+        self.every(0.5, self._arm_governor)
         self.worker(self._live)
         self.worker(self._draw)
 
     def _figures(self) -> dict[str, str]:
-        return {"pauses of the world": str(self._slips), "frames not drawn": str(self._undrawn)} if self._configured else {}
+        return (
+            {"pauses of the world": str(self._slips), "frames not drawn": str(self._undrawn)}
+            if self._configured
+            else {}
+        )
+
+    def _arm_governor(self) -> None:
+        """Asks until the governor agrees, which it does when its inputs are all there; never again after that."""
+        if self._arming is not None and self._arming.done():
+            self._is_armed, self._arming = self._arming.result().success, None
+        if not self._is_armed and self._arming is None and self._arm_client.service_is_ready():
+            self._arming = self._arm_client.call_async(Trigger.Request())
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         trajectory = trajectory_from(message, self.now_ns())
@@ -109,8 +127,8 @@ class SimulatorNode(ManagedNode):
     def _say(self, step: int) -> None:
         """What the sensors deliver at this step: gaze at 200 Hz, joints at 100 Hz, frames and the rest below."""
         stamp_ns = self._ros_ns(self.simulation.time_s)
-        if self._clock is not None:
-            self._clock.publish(Clock(clock=time_message(stamp_ns)))
+        if self._clock_publisher is not None:
+            self._clock_publisher.publish(Clock(clock=time_message(stamp_ns)))
         self._gaze.publish(gaze_message(self.simulation.gaze_sample(), self._camera_frame, stamp_ns))
         if step % 2 == 0:
             self._joints.publish(joint_state_message(self.simulation.joint_state(stamp_ns)))
@@ -118,7 +136,9 @@ class SimulatorNode(ManagedNode):
             self._wearer.publish(wearer_message(self.simulation.wearer_state(), self._base, stamp_ns))
         if step % 20 == 0:
             self._publish_truth(stamp_ns)
-        if int(step * STEP_S * self.parameters.frame_rate_hz) != int((step + 1) * STEP_S * self.parameters.frame_rate_hz):
+        if int(step * STEP_S * self.parameters.frame_rate_hz) != int(
+            (step + 1) * STEP_S * self.parameters.frame_rate_hz
+        ):
             self._offer_snapshot(stamp_ns)
 
     def _ros_ns(self, time_s: float) -> int:
@@ -126,11 +146,18 @@ class SimulatorNode(ManagedNode):
 
     def _publish_truth(self, stamp_ns: int) -> None:
         truth = self.simulation.truth()
-        self._truth.publish(SimTruth(
-            header=header_message(stamp_ns, self._base), activity=truth.activity, event=truth.event,
-            event_time=time_message(max(0, self._ros_ns(truth.event_time_s))), event_object=truth.event_object,
-            gaze_label=truth.gaze_label, gaze_position=point_message(truth.gaze_position_m), pointed_label=truth.pointed_label,
-        ))
+        self._truth.publish(
+            SimTruth(
+                header=header_message(stamp_ns, self._base),
+                activity=truth.activity,
+                event=truth.event,
+                event_time=time_message(max(0, self._ros_ns(truth.event_time_s))),
+                event_object=truth.event_object,
+                gaze_label=truth.gaze_label,
+                gaze_position=point_message(truth.gaze_position_m),
+                pointed_label=truth.pointed_label,
+            )
+        )
 
     def _offer_snapshot(self, stamp_ns: int) -> None:
         snapshot = self.simulation.snapshot(), stamp_ns, self.simulation.base_T_camera()
@@ -151,18 +178,9 @@ class SimulatorNode(ManagedNode):
                 frame = self.simulation.render_snapshot(snapshot)
                 self._pose.publish(camera_pose_message(stamp_ns, base_T_camera, POSE_COVARIANCE, self._base))
                 self._info.publish(camera_info_message(self.simulation.camera, stamp_ns))
-                to_message = partial(_publish_if_heard, stamp_ns=stamp_ns, frame_id=self._camera_frame)
-                to_message(self._image, rgb_message, frame.rgb)
-                to_message(self._depth, float_message, frame.depth_m)
-                to_message(self._jpeg, jpeg_message, frame.rgb)
-                to_message(self._png, depth_png_message, frame.depth_m)
+                self._pictures.publish(frame, stamp_ns, self._camera_frame)
         finally:
             self.simulation.close()
-
-
-def _publish_if_heard(publisher, to_message, pixels, stamp_ns: int, frame_id: str) -> None:
-    if publisher.get_subscription_count():
-        publisher.publish(to_message(pixels, stamp_ns, frame_id))
 
 
 def main() -> None:

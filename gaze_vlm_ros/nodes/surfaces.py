@@ -11,7 +11,12 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.geometry.gaze_target import (
-    NoIntersection, PointEstimate, cloud_from_depth, intersect_cloud, intersect_depth, intersect_plane,
+    NoIntersection,
+    PointEstimate,
+    cloud_from_depth,
+    intersect_cloud,
+    intersect_depth,
+    intersect_plane,
 )
 from gaze_vlm_ros.geometry.transforms import make_transform, matrix_from_quaternion, rotate_vectors
 from gaze_vlm_ros.nodes import names
@@ -27,7 +32,7 @@ CLOUD_SPACING_M = 0.01
 
 @dataclass(frozen=True)
 class Seen:
-    """One instant: gaze and calibration of the scene camera, its pose (4, 4) in the robot's base and covariance (6, 6)."""
+    """One instant: gaze and calibration of the scene camera, its pose (4, 4) in the robot's base, covariance (6, 6)."""
 
     stamp_ns: int
     sample: GazeSample
@@ -79,14 +84,21 @@ class Plane:
     def __init__(self, parameters: Any) -> None:
         self._point, self._normal = np.array(parameters.plane_point_m), np.array(parameters.plane_normal)
         if self._point.shape != (3,) or self._normal.shape != (3,) or not np.linalg.norm(self._normal) > 0:
-            raise GazeVlmError("parameters plane_point_m and plane_normal need three numbers each, and a normal a length")
+            raise GazeVlmError(
+                "parameters plane_point_m and plane_normal need three numbers each, and a normal a length"
+            )
 
     def inputs(self) -> list[Input]:
         return []
 
     def meet(self, seen: Seen) -> PointEstimate:
         return intersect_plane(
-            seen.origin_m, seen.ray, seen.sample.sigma_rad, self._point, self._normal, seen.base_T_camera[:3, :3],
+            seen.origin_m,
+            seen.ray,
+            seen.sample.sigma_rad,
+            self._point,
+            self._normal,
+            seen.base_T_camera[:3, :3],
             seen.covariance,
         )
 
@@ -119,8 +131,13 @@ class RobotDepth:
             self._cloud = cloud_from_depth(depth_from(self._depth), self._camera).voxel_down_sample(CLOUD_SPACING_M)
             self._cloud.transform(self._base_T_robot_camera)
         return intersect_cloud(
-            seen.origin_m, seen.ray, seen.sample.sigma_rad, self._cloud, spacing_m=CLOUD_SPACING_M,
-            rotation=seen.base_T_camera[:3, :3], pose_covariance=seen.covariance,
+            seen.origin_m,
+            seen.ray,
+            seen.sample.sigma_rad,
+            self._cloud,
+            spacing_m=CLOUD_SPACING_M,
+            rotation=seen.base_T_camera[:3, :3],
+            pose_covariance=seen.covariance,
         )
 
 

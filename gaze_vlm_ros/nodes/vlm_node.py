@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from gaze_vlm_msgs.msg import GazeSample, ObjectMap, Prediction
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import UInt64
 
+from gaze_vlm_msgs.msg import GazeSample, ObjectMap, Prediction
 from gaze_vlm_ros.gaze.pairing import GazeBuffer
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
@@ -37,7 +37,9 @@ class VlmParameters(Parameters):
 
     checkpoint: str = parameter("", "folder of the model; empty: the shipped one")
     gaze_input: str = parameter("auto", "whether gaze is an input where it is valid", choices=("auto", "off"))
-    mode: str = parameter("live", "live: newest frame only; replay: every frame of the grid", choices=("live", "replay"))
+    mode: str = parameter(
+        "live", "live: newest frame only; replay: every frame of the grid", choices=("live", "replay")
+    )
     rate_hz: float = parameter(5.0, "predictions per second of the camera's time", unit="Hz", low=0.1, high=30)
     gaze_grace_s: float = parameter(1.0, "in replay, how long a frame waits for its gaze", unit="s", low=0, high=30)
     image_transport: str = parameter("raw", "which image topic is read", choices=("raw", "compressed"))
@@ -52,7 +54,9 @@ class VlmNode(ManagedNode):
     def _setup(self) -> None:
         p = self.parameters
         self._replays = p.mode == "replay"
-        self.predictor = StreamingPredictor.from_checkpoint(p.checkpoint or default_checkpoint(), p.gaze_input, p.threads)
+        self.predictor = StreamingPredictor.from_checkpoint(
+            p.checkpoint or default_checkpoint(), p.gaze_input, p.threads
+        )
         self._warm_up()
         self._buffer, self._camera_size = GazeBuffer(), None
         self._grid, self._frames = FrameGrid(p.rate_hz), FrameQueue(keep_all=self._replays)
@@ -64,10 +68,16 @@ class VlmNode(ManagedNode):
         self._attention = self.advertise(Image, names.ATTENTION, qos.RESULT)
         self._objects = self.advertise(ObjectMap, names.OBJECTS, qos.RESULT)
         self._done = self.advertise(UInt64, names.PREDICTIONS_DONE, qos.LATCHED)
-        kind, topic = (Image, names.SCENE_IMAGE) if p.image_transport == "raw" else (CompressedImage, names.SCENE_IMAGE_COMPRESSED)
+        kind, topic = (
+            (Image, names.SCENE_IMAGE)
+            if p.image_transport == "raw"
+            else (CompressedImage, names.SCENE_IMAGE_COMPRESSED)
+        )
         self.subscribe(kind, topic, self._on_frame, qos.EVERY if self._replays else qos.NEWEST, silent_after_s=0.3)
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
-        self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, lambda m: self._buffer.add(gaze_from(m)), qos.SAMPLES)
+        self._take_samples = self.inbox(
+            GazeSample, names.GAZE_SAMPLE, lambda m: self._buffer.add(gaze_from(m)), qos.SAMPLES
+        )
         if self._replays:
             self.subscribe(UInt64, names.SOURCE_DONE, self._on_source_done, qos.LATCHED)
         self.worker(self._predict_all)
@@ -82,8 +92,10 @@ class VlmNode(ManagedNode):
         if not self._configured:
             return {}
         return {
-            "inference [ms]": f"{self._took_s * 1e3:.0f}", "frames waiting": str(len(self._frames)),
-            "frames replaced": str(self._frames.replaced), "gaze samples lost": str(self._buffer.lost),
+            "inference [ms]": f"{self._took_s * 1e3:.0f}",
+            "frames waiting": str(len(self._frames)),
+            "frames replaced": str(self._frames.replaced),
+            "gaze samples lost": str(self._buffer.lost),
         }
 
     def _on_frame(self, message: Image | CompressedImage) -> None:

@@ -8,7 +8,7 @@ within the horizon already sent. So every way of failing is the same way: silenc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -16,9 +16,9 @@ import numpy as np
 from gaze_vlm_ros.robots.limits import Box, JointLimits
 from gaze_vlm_ros.robots.trajectory import Point, sample
 from gaze_vlm_ros.safety import checks
-from gaze_vlm_ros.safety.deadlines import Deadlines, Input
+from gaze_vlm_ros.safety.deadlines import Input
 from gaze_vlm_ros.safety.horizon import Times, horizon, reference, velocity_range, wanted_velocity
-from gaze_vlm_ros.safety.separation import SeparationSettings
+from gaze_vlm_ros.safety.settings import GovernorSettings
 from gaze_vlm_ros.types import NS_PER_S, JointState, JointTrajectory, WearerState
 
 _SHARES = (1.0, 0.5, 0.2, 0.0)
@@ -29,35 +29,6 @@ class GovernorMode(StrEnum):
     HOLDING = "holding"
     MOVING = "moving"
     PROTECTIVE_STOP = "protective_stop"
-
-
-@dataclass(frozen=True)
-class GovernorSettings:
-    """Deadlines, distances, and how the governor steps; times in seconds, angles in radians.
-
-    ``tick_s`` is the time to the next horizon, ``control_period_s`` half the length of a horizon.
-    """
-
-    deadlines: Deadlines = field(default_factory=Deadlines)
-    separation: SeparationSettings = field(default_factory=SeparationSettings)
-    tick_s: float = 0.02
-    control_period_s: float = 0.05
-    stamp_ahead_s: float = 0.02
-    stamp_behind_s: float = 0.1
-    following_error_rad: float = 0.2
-    standing_error_rad: float = 0.05
-    at_rest_rad_s: float = 0.05
-    gain_per_s: float = 4.0
-
-    def __post_init__(self) -> None:
-        for name in ("tick_s", "control_period_s", "stamp_behind_s", "following_error_rad",
-                     "standing_error_rad", "at_rest_rad_s", "gain_per_s"):
-            if not 0.0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
-        if not 0.0 <= self.stamp_ahead_s < float("inf"):
-            raise ValueError(f"stamp_ahead_s must not be negative, got {self.stamp_ahead_s}")
-        if self.tick_s > self.control_period_s:
-            raise ValueError(f"tick_s {self.tick_s} must not exceed control_period_s {self.control_period_s}")
 
 
 @dataclass(frozen=True)
@@ -129,7 +100,8 @@ class Governor:
 
     def wearer(self, wearer: WearerState, now_s: float, ros_ns: int) -> str:
         """Takes in the wearer's state, which from then on must stay fresh; returns why not, or ""."""
-        problem = self._stamp_problem(wearer.stamp_ns, ros_ns) or checks.wearer_problem(wearer)
+        oldest_s = self.settings.deadlines.wearer_s
+        problem = self._stamp_problem(wearer.stamp_ns, ros_ns, oldest_s) or checks.wearer_problem(wearer)
         if not problem:
             self._wearer = wearer
             self.heard(Input.WEARER, now_s)
@@ -307,5 +279,6 @@ class Governor:
     def _output(self, trajectory: JointTrajectory | None) -> GovernorOutput:
         return GovernorOutput(trajectory, self.state, self.reason, self.passed, self.refused)
 
-    def _stamp_problem(self, stamp_ns: int, ros_ns: int) -> str:
-        return checks.stamp_problem(stamp_ns, ros_ns, self.settings.stamp_ahead_s, self.settings.stamp_behind_s)
+    def _stamp_problem(self, stamp_ns: int, ros_ns: int, behind_s: float | None = None) -> str:
+        behind_s = self.settings.stamp_behind_s if behind_s is None else behind_s
+        return checks.stamp_problem(stamp_ns, ros_ns, self.settings.stamp_ahead_s, behind_s)

@@ -92,14 +92,17 @@ def _in_saccade(stamps: np.ndarray, movements: list[EyeMovement]) -> np.ndarray:
 
 
 def _script(rng, duration_s, blinks, drift_deg_s):
-    """True eye movements and the direction (yaw, pitch) [deg] as a function of time [s]."""
+    """True eye movements, a fixation last, and the direction (yaw, pitch) [deg] as a function of time [s]."""
     movements, pieces, now, place, number = [], [], 0.0, rng.uniform(-10.0, 10.0, 2), 0
-    while now < duration_s:
+    while True:
         slide = rng.normal(0.0, drift_deg_s / np.sqrt(2.0), 2)
         end = now + rng.uniform(0.15, 0.6)
+        end = end if end < duration_s - 0.5 else duration_s
         movements.append(_movement(EyeMovementKind.FIXATION, now, end))
         pieces.append((now, end, place, place + slide * (end - now), False))
         place, now, number = place + slide * (end - now), end, number + 1
+        if now == duration_s:
+            break
         if blinks and number % 8 == 0:
             end = now + rng.uniform(0.12, 0.3)
             movements.append(_movement(EyeMovementKind.BLINK, now, end))
@@ -120,7 +123,7 @@ def _script(rng, duration_s, blinks, drift_deg_s):
         share = share**3 * (10 - 15 * share + 6 * share**2) if jerk else share
         return here + share * (there - here)
 
-    return [movement for movement in movements if movement.end_ns <= FIRST_NS + duration_s * NS_PER_S], path
+    return movements, path
 
 
 def _next_place(rng, place):

@@ -35,9 +35,7 @@ def test_rays_are_unit_vectors(camera):
 
 
 def test_right_is_plus_x_down_is_plus_y_and_the_axis_is_the_principal_point(camera):
-    ahead, right, left, down, up = project(
-        camera, [[0, 0, 1.0], [0.2, 0, 1], [-0.2, 0, 1], [0, 0.2, 1], [0, -0.2, 1]]
-    )
+    ahead, right, left, down, up = project(camera, [[0, 0, 1.0], [0.2, 0, 1], [-0.2, 0, 1], [0, 0.2, 1], [0, -0.2, 1]])
     assert np.allclose(ahead, camera.matrix[:2, 2])
     assert right[0] > ahead[0] > left[0]
     assert down[1] > ahead[1] > up[1]

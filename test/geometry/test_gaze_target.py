@@ -1,21 +1,18 @@
-"""Gaze rays meet planes, depth images and clouds; covariances are checked against Monte Carlo."""
+"""Gaze rays meet planes and depth images; covariances are checked against Monte Carlo."""
 
 import numpy as np
 import pytest
-from camera_examples import FISHEYE, IDEAL, matrix
+from camera_examples import FISHEYE, IDEAL
 
-from gaze_vlm_ros.geometry.camera import project, unproject
+from gaze_vlm_ros.geometry.camera import unproject
 from gaze_vlm_ros.geometry.gaze_target import (
     DEFAULT_SIGMA_RAD,
     DepthNoise,
     NoIntersection,
-    cloud_from_depth,
-    intersect_cloud,
     intersect_depth,
     intersect_plane,
 )
 from gaze_vlm_ros.geometry.transforms import invert_transform, make_transform, rotation_from_vector, transform_points
-from gaze_vlm_ros.types import CameraModel
 
 EXACT = DepthNoise(0.0, 0.0)
 AHEAD = np.array([0.0, 0.0, 1.0])
@@ -101,12 +98,15 @@ def test_jacobian_of_the_plane_agrees_with_finite_differences():
         assert np.allclose(hit.covariance_m2, np.outer(column, column), atol=1e-6)
 
 
-@pytest.mark.parametrize("ray, message", [
-    ([np.nan] * 3, "not valid"),
-    ([0.0, 0.0, 0.0], "not valid"),
-    ([0.0, 0.0, 1.0], "behind"),
-    ([1.0, 0.0, -0.01], "along the plane"),
-])
+@pytest.mark.parametrize(
+    "ray, message",
+    [
+        ([np.nan] * 3, "not valid"),
+        ([0.0, 0.0, 0.0], "not valid"),
+        ([0.0, 0.0, 1.0], "behind"),
+        ([1.0, 0.0, -0.01], "along the plane"),
+    ],
+)
 def test_a_ray_that_meets_no_plane_says_why(ray, message):
     with pytest.raises(NoIntersection, match=message):
         intersect_plane([0.0, 0.0, 1.0], ray, SIGMA, np.zeros(3), [0.0, 0.0, 1.0])
@@ -200,11 +200,14 @@ def test_a_hole_larger_than_the_search_says_so():
         intersect_depth(AHEAD, SIGMA, depth, IDEAL)
 
 
-@pytest.mark.parametrize("ray, message", [
-    ([np.nan, np.nan, np.nan], "not valid"),
-    ([2.0, 0.0, 1.0], "leaves the depth image"),
-    ([0.0, 0.0, -1.0], "leaves the depth image"),
-])
+@pytest.mark.parametrize(
+    "ray, message",
+    [
+        ([np.nan, np.nan, np.nan], "not valid"),
+        ([2.0, 0.0, 1.0], "leaves the depth image"),
+        ([0.0, 0.0, -1.0], "leaves the depth image"),
+    ],
+)
 def test_a_gaze_that_is_not_in_the_picture_says_so(ray, message):
     with pytest.raises(NoIntersection, match=message):
         intersect_depth(ray, SIGMA, np.ones((480, 640)), IDEAL)
@@ -223,57 +226,6 @@ def test_depth_of_another_camera_is_refused():
 def test_noise_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match="base_m must be >= 0, got -1"):
         DepthNoise(-1.0)
-
-
-# clouds of another camera
-
-
-SMALL = CameraModel(160, 120, matrix(104.0, 79.5, 59.5))
-BASE_T_ROBOT_CAMERA = make_transform(rotation_from_vector([np.pi, 0.0, 0.0]), [0.0, 0.0, 1.5])
-"""The robot's camera looks straight down from 1.5 m."""
-
-
-def robot_cloud(depth):
-    return cloud_from_depth(depth, SMALL).transform(BASE_T_ROBOT_CAMERA)
-
-
-def test_a_cloud_is_its_depth_image_in_space():
-    depth = depth_of_plane(SMALL, [0.0, 0.0, 1.0], [0.1, 0.2, 1.0])
-    depth[5, 7] = np.nan
-    points = np.asarray(cloud_from_depth(depth, SMALL).points)
-    assert len(points) == 160 * 120 - 1
-    pixels = np.round(project(SMALL, points)).astype(int)
-    assert np.allclose(depth[pixels[:, 1], pixels[:, 0]], points[:, 2])
-
-
-def test_the_wearers_gaze_meets_the_table_seen_by_the_robot():
-    eye = np.array([0.0, -0.6, 0.5])
-    target = np.array([0.1, 0.05, 0.0])
-    hit = intersect_cloud(eye, target - eye, SIGMA, robot_cloud(np.full((120, 160), 1.5)))
-    assert np.allclose(hit.position_m, target, atol=0.005)
-
-
-def test_the_wearers_gaze_meets_the_thing_on_the_table():
-    depth = np.full((120, 160), 1.5)
-    depth[55:65, 75:85] = 1.3  # a box, 20 cm high
-    eye, top = np.array([0.0, -0.6, 0.5]), np.array([0.0, 0.0, 0.2])
-    hit = intersect_cloud(eye, top - eye, SIGMA, robot_cloud(depth))
-    assert np.allclose(hit.position_m, top, atol=0.01)
-
-
-def test_covariance_in_a_cloud_agrees_with_the_plane():
-    eye = np.array([0.0, -0.6, 0.5])
-    ray = np.array([0.1, 0.65, -0.5]) / np.linalg.norm([0.1, 0.65, -0.5])
-    pose_covariance = np.diag([0.01, 0.01, 0.01, 0.02, 0.02, 0.02]) ** 2
-    cloud = robot_cloud(np.full((120, 160), 1.5))
-    hit = intersect_cloud(eye, ray, SIGMA, cloud, noise=EXACT, pose_covariance=pose_covariance)
-    expected = intersect_plane(eye, ray, SIGMA, np.zeros(3), [0.0, 0.0, 1.0], pose_covariance=pose_covariance)
-    assert np.allclose(hit.covariance_m2, expected.covariance_m2, rtol=0.02, atol=1e-6)
-
-
-def test_what_lies_behind_the_eye_is_not_looked_at():
-    with pytest.raises(NoIntersection, match="no point of the cloud"):
-        intersect_cloud([0.0, 0.0, 0.5], [0.0, 0.0, 1.0], SIGMA, robot_cloud(np.full((120, 160), 1.5)))
 
 
 # from camera to base

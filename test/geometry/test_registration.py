@@ -40,12 +40,14 @@ VIEWS = [
 def paper_to_board(board, shape):
     """(4, 3) takes homogeneous pixels of the printed picture to homogeneous points of the board."""
     (width, height), (rows, columns) = board.size_m, shape
-    return np.array([
-        [width / columns, 0.0, 0.5 * width / columns - width / 2],
-        [0.0, -height / rows, height / 2 - 0.5 * height / rows],
-        [0.0, 0.0, 0.0],
-        [0.0, 0.0, 1.0],
-    ])
+    return np.array(
+        [
+            [width / columns, 0.0, 0.5 * width / columns - width / 2],
+            [0.0, -height / rows, height / 2 - 0.5 * height / rows],
+            [0.0, 0.0, 0.0],
+            [0.0, 0.0, 1.0],
+        ]
+    )
 
 
 def seen_by_pinhole(camera, board, camera_T_board, noise=2.0):
@@ -205,13 +207,16 @@ def test_the_board_lies_with_z_out_of_the_paper():
     assert first[0, 1] > last[0, 1]
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"columns": 0}, "columns must be at least 1, got 0"),
-    ({"marker_m": 0.0}, "marker_m must be positive"),
-    ({"gap_m": float("nan")}, "gap_m must be positive"),
-    ({"dictionary": "DICT_9X9"}, "unknown dictionary 'DICT_9X9'; known: .*DICT_APRILTAG_36H11"),
-    ({"dictionary": "DICT_4X4_50", "first_id": 45}, "has 50 markers"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"columns": 0}, "columns must be at least 1, got 0"),
+        ({"marker_m": 0.0}, "marker_m must be positive"),
+        ({"gap_m": float("nan")}, "gap_m must be positive"),
+        ({"dictionary": "DICT_9X9"}, "unknown dictionary 'DICT_9X9'; known: .*DICT_APRILTAG_36H11"),
+        ({"dictionary": "DICT_4X4_50", "first_id": 45}, "has 50 markers"),
+    ],
+)
 def test_a_board_that_cannot_be_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         MarkerBoard(**change)

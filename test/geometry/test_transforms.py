@@ -73,10 +73,12 @@ def test_skew_is_the_cross_product():
 def test_derivative_of_a_turned_point():
     rotation, point, step = rotation_from_vector(VECTORS[0]), VECTORS[1], 1e-6
     turned = rotation @ point
-    numeric = np.column_stack([
-        (rotation_from_vector(step * axis) @ turned - rotation_from_vector(-step * axis) @ turned) / (2 * step)
-        for axis in np.eye(3)
-    ])
+    numeric = np.column_stack(
+        [
+            (rotation_from_vector(step * axis) @ turned - rotation_from_vector(-step * axis) @ turned) / (2 * step)
+            for axis in np.eye(3)
+        ]
+    )
     assert np.allclose(numeric, -skew(turned), atol=1e-8)
 
 

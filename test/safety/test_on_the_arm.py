@@ -30,7 +30,7 @@ class Rig:
         self.governor = Governor(self.robot.limits, self.robot.workspace, ArmKinematics(self.robot).link_points)
         self.home = self.robot.home_rad
         self.reference = Point(self.home, np.zeros(6))
-        goal = self.home + np.array([0.6, 0.0, 0.0, 0.8, 0.0, 0.8])
+        goal = self.home + np.array([0.5, 0.0, 0.0, 0.0, 0.0, 1.2])
         limits = self.robot.limits
         self.plan = fastest_motion(
             limits.names, self.reference, goal, limits.velocity_rad_s, limits.acceleration_rad_s2

@@ -67,7 +67,9 @@ def camera_pose_message(
     stamp_ns: int, base_T_camera: np.ndarray, covariance: np.ndarray, base_frame: str
 ) -> PoseWithCovarianceStamped:
     """Where the scene camera's optical frame is in the robot's base; ``covariance`` is (6, 6)."""
-    pose = PoseWithCovariance(pose=pose_message(base_T_camera), covariance=np.asarray(covariance, dtype=np.float64).ravel())
+    pose = PoseWithCovariance(
+        pose=pose_message(base_T_camera), covariance=np.asarray(covariance, dtype=np.float64).ravel()
+    )
     return PoseWithCovarianceStamped(header=header_message(stamp_ns, base_frame), pose=pose)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from gaze_vlm_msgs.msg import Eye, EyeMovement as EyeMovementMsg, GazeSample as GazeSampleMsg
 
+from gaze_vlm_msgs.msg import Eye
+from gaze_vlm_msgs.msg import EyeMovement as EyeMovementMsg
+from gaze_vlm_msgs.msg import GazeSample as GazeSampleMsg
 from gaze_vlm_ros.nodes.conversions.common import ConversionError, header_message, nanoseconds, time_message
 from gaze_vlm_ros.types import EyeMovement, EyeMovementKind, EyeState, GazeSample
 
 _KINDS = {
-    EyeMovementKind.FIXATION: EyeMovementMsg.FIXATION, EyeMovementKind.SACCADE: EyeMovementMsg.SACCADE,
+    EyeMovementKind.FIXATION: EyeMovementMsg.FIXATION,
+    EyeMovementKind.SACCADE: EyeMovementMsg.SACCADE,
     EyeMovementKind.BLINK: EyeMovementMsg.BLINK,
 }
 _KIND_OF = {number: kind for kind, number in _KINDS.items()}
@@ -19,9 +22,14 @@ _UNIT_TOLERANCE = 1e-2
 def gaze_message(sample: GazeSample, frame_id: str, stamp_ns: int | None = None) -> GazeSampleMsg:
     """``stamp_ns``: the sample's stamp in ROS time, where its own is of another clock."""
     message = GazeSampleMsg(
-        header=header_message(sample.stamp_ns if stamp_ns is None else stamp_ns, frame_id), sequence=sample.sequence % 2**32,
-        point_px=_floats(sample.point_px), ray=_floats(sample.ray), distance_m=float(sample.distance_m),
-        sigma_rad=_floats(sample.sigma_rad), confidence=float(sample.confidence), worn=bool(sample.worn),
+        header=header_message(sample.stamp_ns if stamp_ns is None else stamp_ns, frame_id),
+        sequence=sample.sequence % 2**32,
+        point_px=_floats(sample.point_px),
+        ray=_floats(sample.ray),
+        distance_m=float(sample.distance_m),
+        sigma_rad=_floats(sample.sigma_rad),
+        confidence=float(sample.confidence),
+        worn=bool(sample.worn),
     )
     _fill_eye(message.left, sample.left)
     _fill_eye(message.right, sample.right)
@@ -40,18 +48,29 @@ def gaze_from(message: GazeSampleMsg) -> GazeSample:
     if stamp_ns == 0:
         raise ConversionError("a gaze sample needs the stamp at which the eyes were imaged, got 0")
     return GazeSample(
-        stamp_ns, np.array(message.point_px, dtype=np.float64), ray / length, message.sequence, message.distance_m,
-        np.array(message.sigma_rad, dtype=np.float64), message.confidence, message.worn,
-        _eye_from(message.left), _eye_from(message.right),
+        stamp_ns,
+        np.array(message.point_px, dtype=np.float64),
+        ray / length,
+        message.sequence,
+        message.distance_m,
+        np.array(message.sigma_rad, dtype=np.float64),
+        message.confidence,
+        message.worn,
+        _eye_from(message.left),
+        _eye_from(message.right),
     )
 
 
 def movement_message(movement: EyeMovement, stamp_ns: int, frame_id: str) -> EyeMovementMsg:
     """``stamp_ns`` is that of the sample that ended the movement."""
     return EyeMovementMsg(
-        header=header_message(stamp_ns, frame_id), kind=_KINDS[movement.kind], start=time_message(movement.start_ns),
-        end=time_message(movement.end_ns), mean_point_px=_floats(movement.mean_point_px),
-        amplitude_rad=float(movement.amplitude_rad), peak_velocity_rad_s=float(movement.peak_velocity_rad_s),
+        header=header_message(stamp_ns, frame_id),
+        kind=_KINDS[movement.kind],
+        start=time_message(movement.start_ns),
+        end=time_message(movement.end_ns),
+        mean_point_px=_floats(movement.mean_point_px),
+        amplitude_rad=float(movement.amplitude_rad),
+        peak_velocity_rad_s=float(movement.peak_velocity_rad_s),
     )
 
 
@@ -59,8 +78,12 @@ def movement_from(message: EyeMovementMsg) -> EyeMovement:
     if message.kind not in _KIND_OF:
         raise ConversionError(f"eye movement kind {message.kind} is unknown")
     return EyeMovement(
-        _KIND_OF[message.kind], nanoseconds(message.start), nanoseconds(message.end),
-        np.array(message.mean_point_px, dtype=np.float64), message.amplitude_rad, message.peak_velocity_rad_s,
+        _KIND_OF[message.kind],
+        nanoseconds(message.start),
+        nanoseconds(message.end),
+        np.array(message.mean_point_px, dtype=np.float64),
+        message.amplitude_rad,
+        message.peak_velocity_rad_s,
     )
 
 

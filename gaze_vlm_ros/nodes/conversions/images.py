@@ -12,7 +12,10 @@ from gaze_vlm_ros.recording.images import DEPTH_FORMAT, decode_depth, decode_rgb
 from gaze_vlm_ros.types import CameraKind, CameraModel
 
 JPEG_FORMAT = "rgb8; jpeg compressed bgr8"
-_MODELS = {kind.value: kind for kind in CameraKind} | {"": CameraKind.PINHOLE, "rational_polynomial": CameraKind.PINHOLE}
+_MODELS = {kind.value: kind for kind in CameraKind} | {
+    "": CameraKind.PINHOLE,
+    "rational_polynomial": CameraKind.PINHOLE,
+}
 
 rgb_from = decode_rgb
 """(H, W, 3) uint8 of an Image or a CompressedImage."""
@@ -29,7 +32,11 @@ def rgb_message(rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
     """``rgb`` is (H, W, 3) uint8."""
     height, width = rgb.shape[:2]
     return Image(
-        header=header_message(stamp_ns, frame_id), height=height, width=width, encoding="rgb8", step=3 * width,
+        header=header_message(stamp_ns, frame_id),
+        height=height,
+        width=width,
+        encoding="rgb8",
+        step=3 * width,
         data=_bytes(rgb.tobytes()),
     )
 
@@ -38,7 +45,11 @@ def float_message(values: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
     """A 32FC1 image of (H, W): depth [m], or attention."""
     height, width = values.shape
     return Image(
-        header=header_message(stamp_ns, frame_id), height=height, width=width, encoding="32FC1", step=4 * width,
+        header=header_message(stamp_ns, frame_id),
+        height=height,
+        width=width,
+        encoding="32FC1",
+        step=4 * width,
         data=_bytes(values.astype(np.float32, copy=False).tobytes()),
     )
 
@@ -57,9 +68,14 @@ def depth_png_message(depth_m: np.ndarray, stamp_ns: int, frame_id: str) -> Comp
 
 def camera_info_message(camera: CameraModel, stamp_ns: int) -> CameraInfo:
     return CameraInfo(
-        header=header_message(stamp_ns, camera.frame_id), width=camera.width, height=camera.height,
-        distortion_model=camera.kind.value, d=camera.distortion.tolist(), k=camera.matrix.ravel(),
-        r=np.eye(3).ravel(), p=np.column_stack([camera.matrix, np.zeros(3)]).ravel(),
+        header=header_message(stamp_ns, camera.frame_id),
+        width=camera.width,
+        height=camera.height,
+        distortion_model=camera.kind.value,
+        d=camera.distortion.tolist(),
+        k=camera.matrix.ravel(),
+        r=np.eye(3).ravel(),
+        p=np.column_stack([camera.matrix, np.zeros(3)]).ravel(),
     )
 
 
@@ -70,8 +86,12 @@ def camera_from(message: CameraInfo) -> CameraModel:
         raise ConversionError(f"distortion model {message.distortion_model!r} is unknown; use one of {known}")
     try:
         return CameraModel(
-            message.width, message.height, np.array(message.k).reshape(3, 3), np.array(message.d),
-            _MODELS[message.distortion_model], message.header.frame_id,
+            message.width,
+            message.height,
+            np.array(message.k).reshape(3, 3),
+            np.array(message.d),
+            _MODELS[message.distortion_model],
+            message.header.frame_id,
         )
     except ValueError as error:
         raise ConversionError(f"camera_info: {error}") from error

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from gaze_vlm_msgs.msg import AssistState as AssistStateMsg, WearerState as WearerStateMsg
 from geometry_msgs.msg import PoseWithCovariance
 from sensor_msgs.msg import JointState as JointStateMsg
-from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg, JointTrajectoryPoint
+from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
+from trajectory_msgs.msg import JointTrajectoryPoint
 
+from gaze_vlm_msgs.msg import AssistState as AssistStateMsg
+from gaze_vlm_msgs.msg import WearerState as WearerStateMsg
 from gaze_vlm_ros.nodes.conversions.common import (
-    ConversionError, header_message, nanoseconds, point_message, pose_message, position_from, time_message, transform_from,
+    ConversionError,
+    header_message,
+    nanoseconds,
+    point_message,
+    pose_message,
+    position_from,
+    time_message,
+    transform_from,
 )
 from gaze_vlm_ros.types import NS_PER_S, AssistMode, AssistState, JointState, JointTrajectory, WearerState
 
 _MODES = {
-    AssistMode.IDLE: AssistStateMsg.IDLE, AssistMode.POINTING: AssistStateMsg.POINTING,
-    AssistMode.YIELDING: AssistStateMsg.YIELDING, AssistMode.BLOCKED: AssistStateMsg.BLOCKED,
+    AssistMode.IDLE: AssistStateMsg.IDLE,
+    AssistMode.POINTING: AssistStateMsg.POINTING,
+    AssistMode.YIELDING: AssistStateMsg.YIELDING,
+    AssistMode.BLOCKED: AssistStateMsg.BLOCKED,
 }
 _MODE_OF = {number: mode for mode, number in _MODES.items()}
 
 
 def joint_state_message(state: JointState) -> JointStateMsg:
     return JointStateMsg(
-        header=header_message(state.stamp_ns, ""), name=list(state.names), position=state.position_rad.tolist(),
+        header=header_message(state.stamp_ns, ""),
+        name=list(state.names),
+        position=state.position_rad.tolist(),
         velocity=state.velocity_rad_s.tolist(),
     )
 
@@ -32,7 +45,9 @@ def joint_state_from(message: JointStateMsg) -> JointState:
     """A missing velocity is NaN; ConversionError where the numbers do not fit the names or are not finite."""
     count = len(message.name)
     if len(message.position) != count or len(message.velocity) not in (0, count):
-        raise ConversionError(f"{count} joints with {len(message.position)} positions and {len(message.velocity)} velocities")
+        raise ConversionError(
+            f"{count} joints with {len(message.position)} positions and {len(message.velocity)} velocities"
+        )
     position = np.array(message.position)
     if not np.isfinite(position).all():
         bad = message.name[int(np.argmin(np.isfinite(position)))]
@@ -41,15 +56,17 @@ def joint_state_from(message: JointStateMsg) -> JointState:
     return JointState(nanoseconds(message.header.stamp), tuple(message.name), position, velocity)
 
 
-def trajectory_message(trajectory: JointTrajectory) -> JointTrajectoryMsg:
-    """The header's stamp stays 0, which joint_trajectory_controller reads as: start now."""
+def trajectory_message(trajectory: JointTrajectory, stamp_ns: int = 0) -> JointTrajectoryMsg:
+    """A stamp of 0 is what joint_trajectory_controller reads as: start now."""
     points = [
-        JointTrajectoryPoint(positions=position.tolist(), velocities=velocity.tolist(), time_from_start=_duration(time_s))
+        JointTrajectoryPoint(
+            positions=position.tolist(), velocities=velocity.tolist(), time_from_start=_duration(time_s)
+        )
         for position, velocity, time_s in zip(
             trajectory.position_rad, trajectory.velocity_rad_s, trajectory.time_from_start_s, strict=True
         )
     ]
-    return JointTrajectoryMsg(joint_names=list(trajectory.names), points=points)
+    return JointTrajectoryMsg(header=header_message(stamp_ns, ""), joint_names=list(trajectory.names), points=points)
 
 
 def trajectory_from(message: JointTrajectoryMsg, stamp_ns: int) -> JointTrajectory:
@@ -59,7 +76,9 @@ def trajectory_from(message: JointTrajectoryMsg, stamp_ns: int) -> JointTrajecto
         raise ConversionError("a trajectory needs joint names and at least one point")
     for point in message.points:
         if len(point.positions) != len(names) or len(point.velocities) not in (0, len(names)):
-            raise ConversionError(f"a trajectory of {len(names)} joints has a point of {len(point.positions)} positions")
+            raise ConversionError(
+                f"a trajectory of {len(names)} joints has a point of {len(point.positions)} positions"
+            )
     position = np.array([point.positions for point in message.points])
     velocity = np.array([point.velocities or np.full(len(names), np.nan) for point in message.points])
     times = np.array([point.time_from_start.sec + point.time_from_start.nanosec / NS_PER_S for point in message.points])
@@ -77,8 +96,12 @@ def _duration(seconds: float) -> Duration:
 
 def assist_state_message(state: AssistState, frame_id: str) -> AssistStateMsg:
     return AssistStateMsg(
-        header=header_message(state.stamp_ns, frame_id), mode=_MODES[state.mode], target_label=state.target_label,
-        target_position=point_message(state.target_position_m), reason=state.reason, limited_by=state.limited_by,
+        header=header_message(state.stamp_ns, frame_id),
+        mode=_MODES[state.mode],
+        target_label=state.target_label,
+        target_position=point_message(state.target_position_m),
+        reason=state.reason,
+        limited_by=state.limited_by,
         prediction_stamp=time_message(state.prediction_stamp_ns),
     )
 
@@ -87,8 +110,13 @@ def assist_state_from(message: AssistStateMsg) -> AssistState:
     if message.mode not in _MODE_OF:
         raise ConversionError(f"assist mode {message.mode} is unknown")
     return AssistState(
-        nanoseconds(message.header.stamp), _MODE_OF[message.mode], message.target_label,
-        position_from(message.target_position), message.reason, message.limited_by, nanoseconds(message.prediction_stamp),
+        nanoseconds(message.header.stamp),
+        _MODE_OF[message.mode],
+        message.target_label,
+        position_from(message.target_position),
+        message.reason,
+        message.limited_by,
+        nanoseconds(message.prediction_stamp),
     )
 
 
@@ -99,13 +127,19 @@ def wearer_message(wearer: WearerState, frame_id: str, stamp_ns: int | None = No
         pose=pose_message(wearer.base_T_head), covariance=np.diag([sigma**2] * 3 + [0.0] * 3).ravel()
     )
     return WearerStateMsg(
-        header=header_message(wearer.stamp_ns if stamp_ns is None else stamp_ns, frame_id), head=head, left_hand=point_message(wearer.left_hand_m),
-        right_hand=point_message(wearer.right_hand_m), hand_sigma_m=float(wearer.sigma_m),
+        header=header_message(wearer.stamp_ns if stamp_ns is None else stamp_ns, frame_id),
+        head=head,
+        left_hand=point_message(wearer.left_hand_m),
+        right_hand=point_message(wearer.right_hand_m),
+        hand_sigma_m=float(wearer.sigma_m),
     )
 
 
 def wearer_from(message: WearerStateMsg) -> WearerState:
     return WearerState(
-        nanoseconds(message.header.stamp), transform_from(message.head.pose), position_from(message.left_hand),
-        position_from(message.right_hand), message.hand_sigma_m,
+        nanoseconds(message.header.stamp),
+        transform_from(message.head.pose),
+        position_from(message.left_hand),
+        position_from(message.right_hand),
+        message.hand_sigma_m,
     )

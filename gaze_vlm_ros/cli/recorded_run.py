@@ -1,0 +1,92 @@
+"""What ``demo`` and ``replay`` share: a folder of one's own, a graph that runs and is recorded, its log."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.progress import Progress
+
+from gaze_vlm_ros.cli.processes import NodeDied, ProcessGraph
+from gaze_vlm_ros.environment import DomainLease
+from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.graph import build
+
+READY_WITHIN_S = 60.0
+_MANAGER_READY = "INFO ready:"
+RESULTS = ("metadata.yaml", "report.html", "report.json", "preview.png", "log.txt")
+
+
+class RunError(GazeVlmError):
+    """A run cannot be made as asked."""
+
+
+@contextmanager
+def own_folder(wanted: Path) -> Iterator[Path]:
+    """``wanted``, or ``wanted-2`` and so on while other runs write there; emptied of an earlier run's results."""
+    for number in range(1, 100):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with open(folder.with_name(f".{folder.name}.lock"), "w", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            folder.mkdir(exist_ok=True)
+            for name in RESULTS:
+                (folder / name).unlink(missing_ok=True)
+            for recording in folder.glob("*.mcap"):
+                recording.unlink()
+            yield folder
+            return
+    raise RunError(f"{wanted} and 98 folders beside it are in use; name another with --out")
+
+
+def run_graph(name: str, arguments: dict[str, str], log_path: Path, progress: Progress, seconds: float | None = None) -> None:
+    """Brings a deployment up in a domain of its own, and down after ``seconds``, or when it ends by itself (None).
+
+    Raises NodeDied, naming the node and why, where one does not live.
+    """
+    deployment = build(name, {key: value for key, value in arguments.items() if value})
+    is_ready: list[bool] = []
+    with open(log_path, "w", encoding="utf-8") as log, DomainLease() as lease:
+
+        def on_line(line: str) -> None:
+            log.write(line + "\n")
+            log.flush()
+            if _MANAGER_READY in line:
+                is_ready.append(True)
+
+        starting = progress.add_task("starting the nodes", total=None)
+        with ProcessGraph(deployment, lease.domain_id, on_line) as graph:
+            is_alive = graph.wait(READY_WITHIN_S, until=lambda: bool(is_ready))
+            if not is_ready:
+                raise NodeDied(f"the graph was not ready within {READY_WITHIN_S:.0f} s; see {log_path}")
+            progress.update(starting, total=1, completed=1)
+            living = progress.add_task(name, total=seconds)
+            while is_alive and (seconds is None or progress.tasks[living].completed < seconds - 1e-6):
+                is_alive = graph.wait(min(1.0, seconds or 1.0))
+                progress.advance(living, min(1.0, seconds or 1.0))
+            if seconds is None:
+                progress.update(living, total=1, completed=1)
+
+
+def interrupt_on_term() -> None:
+    """Makes SIGTERM end the run as Ctrl-C does, so that no process stays behind."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def print_summary(report: dict, folder: Path) -> None:
+    predictions = report["predictions"]
+    print(
+        f"{report['frames']} frames, {report['gaze_samples']} gaze samples, "
+        f"{predictions['activity']} activity and {predictions['event']} event predictions"
+    )
+    print(f"report: {folder / 'report.html'}")

@@ -1,0 +1,133 @@
+"""Frames and gaze from a recording or a device."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import UInt64
+
+from gaze_vlm_msgs.msg import GazeSample
+from gaze_vlm_ros import types
+from gaze_vlm_ros.gaze.clock import ClockMap
+from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.conversions.gaze import gaze_message
+from gaze_vlm_ros.nodes.conversions.images import camera_info_message
+from gaze_vlm_ros.nodes.parameters import Parameters, parameter
+from gaze_vlm_ros.nodes.pictures import Pictures
+from gaze_vlm_ros.nodes.run import run
+from gaze_vlm_ros.sources.base import SCENE_CAMERA, SourceError, item_stamp_ns, open_source
+from gaze_vlm_ros.types import NS_PER_S
+
+LISTENERS_WITHIN_S = 5.0
+LISTENERS_STEADY_S = 0.6
+LAST_MESSAGES_S = 0.3
+"""Between the last frame and the word that it was the last."""
+
+
+@dataclass(frozen=True)
+class SourceParameters(Parameters):
+    """Parameters of the source."""
+
+    location: str = parameter("", "recording (.vrs, Neon folder, .mcap) or device (webcam:N)")
+    rate: float = parameter(1.0, "speed of replay; 1 is as recorded", low=0.05, high=20)
+
+
+class SourceNode(ManagedNode):
+    """Plays a source in its own rhythm; stamps are the device's, moved to ROS time by one offset."""
+
+    Parameters = SourceParameters
+
+    def _setup(self) -> None:
+        self.source = None
+        if not self.parameters.location:
+            raise SourceError("parameter location is empty; give a recording or a device")
+        self.source = open_source(self.parameters.location)
+        self._clock_map: ClockMap | None = None
+        self._camera = self.source.cameras.get(SCENE_CAMERA)
+        self._frame_id = self._camera.frame_id if self._camera is not None else "scene_camera_optical"
+        self._frames = self._samples = 0
+        self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
+        self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.SAMPLES)
+        self._pictures = Pictures(self, qos.EVERY)
+        self._done = self.advertise(UInt64, names.SOURCE_DONE, qos.LATCHED)
+        for note in self.source.info.notes:
+            self.get_logger().info(note)
+        self.worker(self._play)
+
+    def _teardown(self) -> None:
+        if self.source is not None:
+            self.source.close()
+
+    def _figures(self) -> dict[str, str]:
+        if not self._configured or self.source is None:
+            return {}
+        figures = {"source": self.source.info.name, "frames": str(self._frames), "gaze samples": str(self._samples)}
+        if self._clock_map is not None and self._clock_map.offset_ns is not None:
+            figures |= {
+                "clock": self.source.info.device_clock,
+                "clock offset [s]": f"{self._clock_map.offset_ns / NS_PER_S:.6f}",
+                "clock drift [ppm]": f"{self._clock_map.drift_ppm:.1f}",
+                "clock error [ms]": f"{self._clock_map.error_ns / 1e6:.1f}",
+            }
+        return figures
+
+    def _play(self, halt: threading.Event) -> None:
+        live = self.source.info.live
+        if not live:
+            self._await_listeners(halt)
+        began_s, first_ns = 0.0, None
+        for item in self.source:
+            stamp_ns = item_stamp_ns(item)
+            if first_ns is None:
+                first_ns, began_s = stamp_ns, time.monotonic()
+                self._clock_map = ClockMap(None if live else self.now_ns() - stamp_ns)
+            due_s = began_s + (stamp_ns - first_ns) / NS_PER_S / self.parameters.rate
+            if halt.wait(0.0 if live else max(0.0, due_s - time.monotonic())):
+                return
+            self._clock_map.observe(stamp_ns, self.now_ns())
+            self._publish(item)
+        if not halt.wait(LAST_MESSAGES_S):
+            self._done.publish(UInt64(data=self._frames))
+            self.get_logger().info(
+                f"{self.source.info.location}: {self._frames} frames and {self._samples} gaze samples played"
+            )
+
+    def _await_listeners(self, halt: threading.Event) -> None:
+        """A recording begins once all who listen have been found: what they miss is lost."""
+        began_s = steady_since_s = time.monotonic()
+        known = -1
+        while not halt.wait(0.05) and time.monotonic() < began_s + LISTENERS_WITHIN_S:
+            count = sum(
+                p.get_subscription_count() for p in (self._gaze, self._info, self._done, *self._pictures.publishers)
+            )
+            if count != known:
+                known, steady_since_s = count, time.monotonic()
+            elif count and time.monotonic() - steady_since_s > LISTENERS_STEADY_S:
+                return
+
+    def _publish(self, item: types.Frame | types.GazeSample | types.EyeMovement) -> None:
+        if isinstance(item, types.GazeSample):
+            self._gaze.publish(gaze_message(item, self._frame_id, self._clock_map.to_ros_ns(item.stamp_ns)))
+            self._samples += 1
+        elif isinstance(item, types.Frame):
+            self._publish_frame(item, self._clock_map.to_ros_ns(item.stamp_ns))
+            self._frames += 1
+
+    def _publish_frame(self, frame: types.Frame, stamp_ns: int) -> None:
+        if self._camera is not None:
+            self._info.publish(camera_info_message(self._camera, stamp_ns))
+        self._pictures.publish(frame, stamp_ns, self._frame_id)
+
+
+def main() -> None:
+    sys.exit(run(partial(SourceNode, "source")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from gaze_vlm_ros.policies.choice import ChoiceSettings, PredictionChooser
+from gaze_vlm_ros.policies.memory import ThingMemory
+from gaze_vlm_ros.policies.rivals import NearestToHand
+from gaze_vlm_ros.types import GazeTarget, Hypothesis, Prediction, PredictionKind, WearerState
+
+S = 1_000_000_000
+
+
+def predicted(*hypotheses, at_s=0.0, kind=PredictionKind.EVENT, **change):
+    """Hypotheses as (verb, object, probability), best first."""
+    ranked = tuple(Hypothesis(f"{verb} the {thing}", verb, thing, "", p) for verb, thing, p in hypotheses)
+    text, confidence = (ranked[0].text, ranked[0].probability) if ranked else ("", 0.0)
+    return Prediction(round(at_s * S), kind, text, confidence, ranked, **change)
+
+
+@pytest.fixture
+def choose():
+    chooser = PredictionChooser()
+
+    def after(prediction, at_s=None):
+        chooser.on_prediction(prediction)
+        now_ns = prediction.stamp_ns if at_s is None else round(at_s * S)
+        return chooser.choose(now_ns, ThingMemory(), None)
+
+    return after
+
+
+class TestPredictionChooser:
+    def test_helps_with_what_is_picked_up_next(self, choose):
+        choice = choose(predicted(("pick up", "mug", 0.8), at_s=3.0))
+        assert choice.label == "mug"
+        assert choice.prediction_stamp_ns == 3 * S
+        assert choice.reason == "The wearer is about to pick up the mug (80%)."
+
+    @pytest.mark.parametrize(
+        "prediction",
+        [
+            predicted(("put", "mug", 0.9)),
+            predicted(("pick up", "mug", 0.49)),
+            predicted(("pick up", "mug", float("nan"))),
+            predicted(),
+            predicted(("pick up", "mug", 0.9), out_of_domain=True),
+            predicted(("pick up", "mug", 0.9), kind=PredictionKind.ACTIVITY),
+        ],
+    )
+    def test_does_not_help_otherwise(self, choose, prediction):
+        assert choose(prediction).label == ""
+
+    def test_goes_on_between_the_thresholds_but_does_not_begin_there(self, choose):
+        assert choose(predicted(("pick up", "mug", 0.4))).label == ""
+        assert choose(predicted(("pick up", "mug", 0.6), at_s=0.1)).label == "mug"
+        assert choose(predicted(("pick up", "mug", 0.4), at_s=0.2)).label == "mug"
+        assert choose(predicted(("put", "mug", 0.45), ("pick up", "mug", 0.35), at_s=0.3)).label == "mug"
+        assert choose(predicted(("pick up", "mug", 0.2), at_s=0.4)).label == ""
+        assert choose(predicted(("pick up", "mug", 0.4), at_s=0.5)).label == ""
+
+    def test_another_confident_event_ends_it(self, choose):
+        choose(predicted(("pick up", "mug", 0.6)))
+        assert choose(predicted(("put", "mug", 0.6), ("pick up", "mug", 0.4), at_s=0.1)).label == ""
+
+    def test_switches_only_to_a_confident_thing(self, choose):
+        choose(predicted(("pick up", "mug", 0.6)))
+        assert choose(predicted(("pick up", "bowl", 0.45), ("pick up", "mug", 0.4), at_s=0.1)).label == "mug"
+        assert choose(predicted(("pick up", "bowl", 0.55), ("pick up", "mug", 0.4), at_s=0.2)).label == "bowl"
+
+    def test_out_of_domain_ends_it_and_says_so(self, choose):
+        choose(predicted(("pick up", "mug", 0.9)))
+        choice = choose(predicted(("pick up", "mug", 0.9), at_s=0.1, out_of_domain=True))
+        assert choice.label == "" and "out of the model's domain" in choice.reason
+        assert choose(predicted(("pick up", "mug", 0.4), at_s=0.2)).label == ""
+
+    def test_an_old_prediction_is_worth_nothing(self, choose):
+        assert "2.0 s old" in choose(predicted(("pick up", "mug", 0.9)), at_s=2.0).reason
+
+    def test_a_late_prediction_changes_nothing(self, choose):
+        choose(predicted(("pick up", "mug", 0.9), at_s=1.0))
+        assert choose(predicted(("pick up", "bowl", 0.9), at_s=0.5), at_s=1.0).label == "mug"
+
+    def test_an_activity_does_not_end_it(self, choose):
+        choose(predicted(("pick up", "mug", 0.9)))
+        assert choose(predicted(("look", "", 0.9), at_s=0.1, kind=PredictionKind.ACTIVITY)).label == "mug"
+
+
+class TestNearestToHand:
+    @pytest.fixture
+    def memory(self):
+        memory = ThingMemory()
+        for label, y in (("mug", -0.2), ("bowl", 0.2)):
+            memory.observe(GazeTarget(0, np.array([0.4, y, 0.05]), np.eye(3) * 1e-4, label))
+        return memory
+
+    @pytest.mark.parametrize(("hand", "label"), [((0.6, -0.3, 0.1), "mug"), ((0.6, 0.1, 0.1), "bowl")])
+    def test_takes_the_nearest(self, memory, hand, label):
+        wearer = WearerState(0, np.eye(4), right_hand_m=np.array(hand))
+        rival = NearestToHand()
+        rival.on_prediction(predicted(("pick up", "teapot", 1.0)))
+        assert rival.choose(0, memory, wearer).label == label
+
+    def test_without_hand_or_thing_it_does_nothing(self, memory):
+        wearer = WearerState(0, np.eye(4))
+        assert NearestToHand().choose(0, memory, wearer).label == ""
+        assert NearestToHand().choose(0, memory, None).label == ""
+        hand = WearerState(0, np.eye(4), left_hand_m=np.zeros(3))
+        assert NearestToHand().choose(0, ThingMemory(), hand).label == ""
+
+
+class TestSettings:
+    @pytest.mark.parametrize("change", [{"keep_confidence": 0.6}, {"start_confidence": 1.5}, {"max_age_s": 0.0}])
+    def test_out_of_range_is_named(self, change):
+        with pytest.raises(ValueError, match=next(iter(change))):
+            ChoiceSettings(**change)

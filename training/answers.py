@@ -1,0 +1,75 @@
+"""What a model says about windows when it speaks freely: the one path that every free-running score goes through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import torch
+
+from gaze_vlm_ros.training.token_set import TokenSet
+from gaze_vlm_ros.types import PredictionKind
+from gaze_vlm_ros.vlm.decoding import Decoder, Sentence
+from gaze_vlm_ros.vlm.model import GazeVLM
+from gaze_vlm_ros.vlm.tokenizer import KINDS, SentenceTokenizer
+
+_BATCH = 64
+
+
+class Input(str, Enum):
+    """What the model gets to see."""
+
+    RGB = "rgb"
+    """Frames only: no gaze can reach the answer."""
+    GAZE = "gaze"
+    """Frames, and gaze where it is valid."""
+    SHUFFLED = "shuffled_gaze"
+    """Frames, and the gaze of another episode."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Per window: ranked sentences of both tasks, and the attention (W, P) of the newest frame."""
+
+    ranked: list[list[list[Sentence]]]
+    attention: np.ndarray
+
+    def texts(self, kind: PredictionKind) -> list[str]:
+        """The best sentence of each window, as it is published live."""
+        return [window[KINDS.index(kind)][0].text for window in self.ranked]
+
+    def greedy_texts(self, kind: PredictionKind) -> list[str]:
+        """The plain greedy sentence of each window, before any ranking."""
+        return [next(s.text for s in window[KINDS.index(kind)] if s.greedy) for window in self.ranked]
+
+
+@torch.inference_mode()
+def answer(
+    model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows: np.ndarray, source: Input, seed: int = 0
+) -> Answers:
+    """The model's answers about ``windows``; targets are never looked at."""
+    decoder, ranked, attention = Decoder(model, tokenizer), [], []
+    others = other_episodes(data, windows, seed) if source is Input.SHUFFLED else windows
+    for start in range(0, len(windows), _BATCH):
+        part = slice(start, start + _BATCH)
+        tokens = data.batch(windows[part]).tokens
+        if source is Input.RGB:
+            output = model.attend(tokens)
+        else:
+            gaze = data.gaze(others[part])
+            output = model.attend(tokens, gaze, gaze.sum(-1) > 0)
+        ranked += decoder.ranked(output.features)
+        attention.append(output.attention[:, -1].numpy())
+    return Answers(ranked, np.concatenate(attention))
+
+
+def other_episodes(data: TokenSet, windows: np.ndarray, seed: int) -> np.ndarray:
+    """For each window one of another episode, drawn from ``windows`` themselves."""
+    episode = data.columns["episode"][data.last(windows)]
+    if len(np.unique(episode)) < 2:
+        raise ValueError("shuffling gaze between episodes needs at least two episodes")
+    rng, others = np.random.default_rng(seed), np.arange(len(windows))
+    while len(same := np.flatnonzero(episode[others] == episode)):
+        others[same] = rng.integers(len(windows), size=len(same))
+    return windows[others]

@@ -1,0 +1,95 @@
+"""Stage 2: the frozen encoder sees every frame once, and its tokens are kept for all later stages.
+
+``tokens.npy`` (F, P, D) float16 is memory-mapped; ``frames.npz`` holds everything else that is known of each frame;
+``cache.json`` says whose tokens they are and is written last: without it the cache does not exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from gaze_vlm_ros.training.command import run_command, say
+from gaze_vlm_ros.training.data import SPLITS, DataError, Episode, read_episodes
+from gaze_vlm_ros.training.provenance import data_digest
+from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
+from gaze_vlm_ros.vlm.config import GazeVLMConfig
+from gaze_vlm_ros.vlm.frames import to_pixels
+from gaze_vlm_ros.vlm.model import GazeVLM
+
+PER_FRAME = ("stamp_s", "heatmap", "heatmap_input", "gaze_px", "activity", "event", "event_time_s", "phase_id")
+_BATCH = 32
+
+
+def encoder_digest(model: GazeVLM) -> str:
+    """SHA-256 of the weights that make a token from a frame."""
+    digest = hashlib.sha256()
+    for part in (model.base.model.vision_tower, model.base.model.multi_modal_projector):
+        for tensor in part.state_dict().values():
+            digest.update(tensor.half().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
+    """Encodes the episodes of ``data`` with the checkpoint ``encoder`` into ``out``; does nothing where that is done."""
+    model, _ = load_checkpoint(encoder)
+    card = {"encoder_sha256": encoder_digest(model), "data_sha256": data_digest(data)}
+    if _card(out) == card:
+        say(f"{out} already holds these tokens")
+        return
+    episodes, faults = read_episodes(data)
+    for fault in faults:
+        say(f"left out: {fault}")
+    if episodes[0].patch_label.shape[1:] != model.config.grid:
+        raise DataError(f"{data} has patches of {episodes[0].patch_label.shape[1:]}, the encoder of {model.config.grid}")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "cache.json").unlink(missing_ok=True)
+    _write_tokens(model, model.config, episodes, out / "tokens.npy")
+    _write_frames(episodes, out / "frames.npz")
+    write_atomically(out / "cache.json", (json.dumps(card, indent=2) + "\n").encode())
+    say(f"{sum(map(len, episodes))} frames of {len(episodes)} episodes in {out}")
+
+
+def _card(out: Path) -> dict | None:
+    path = out / "cache.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+@torch.inference_mode()
+def _write_tokens(model: GazeVLM, config: GazeVLMConfig, episodes: list[Episode], path: Path) -> None:
+    shape = (sum(map(len, episodes)), config.patches, config.hidden)
+    tokens = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+    at = 0
+    for episode in track(episodes, "caching tokens"):
+        for start in range(0, len(episode), _BATCH):
+            pictures = [episode.frame(i) for i in range(start, min(start + _BATCH, len(episode)))]
+            tokens[at : at + len(pictures)] = model.encode(to_pixels(pictures)).half().numpy()
+            at += len(pictures)
+    tokens.flush()
+
+
+def _write_frames(episodes: list[Episode], path: Path) -> None:
+    columns = {key: np.concatenate([getattr(episode, key) for episode in episodes]) for key in PER_FRAME}
+    number = np.repeat([e.number for e in episodes], [len(e) for e in episodes])
+    split = np.repeat([SPLITS.index(e.split) for e in episodes], [len(e) for e in episodes])
+    np.savez(path, episode=number, split=split, **columns)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of episode_*.npz")
+    parser.add_argument("--encoder", type=Path, default=Path("runs/encoder/checkpoint"))
+    parser.add_argument("--out", type=Path, default=Path("runs/tokens"))
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: cache_tokens(options.data, options.encoder, options.out), options.threads)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,97 @@
+"""The model card: what a checkpoint is, how it came about, what it scores, in one README.md beside the weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gaze_vlm_ros.training.provenance import load_stages
+from gaze_vlm_ros.vlm.checkpoint import CONFIG, WEIGHTS, write_atomically
+
+_WINDOW_ROWS = (
+    ("rgb", "**frames only**"), ("gaze", "**frames and gaze**"), ("shuffled_gaze", "frames and another episode's gaze"),
+    ("rgb_plain_greedy", "frames only, greedy without ranking"), ("repeat", "repeat: its own output 2 s earlier"),
+    ("majority", "majority of the judged windows"),
+)
+_DIFFERENCES = ("gaze_minus_rgb", "shuffled_gaze_minus_rgb", "rgb_minus_repeat", "rgb_minus_majority")
+_COLUMNS = (("activity", "activity, exact"), ("event", "event, exact"), ("event_object", "event, object"))
+
+
+def write_card(checkpoint: Path, evaluation: dict) -> None:
+    """Writes ``README.md`` from the checkpoint's configuration, its stages and ``evaluate_vlm``'s figures."""
+    config = json.loads((checkpoint / CONFIG).read_text())
+    size = (checkpoint / WEIGHTS).stat().st_size / 1e6
+    parts = [
+        f"# {config['name']}", _about(config, size), "## Training", _stages(checkpoint),
+        f"## Evaluation on the {evaluation['split']} episodes", _scope(evaluation),
+        "### Once per phase (activity) and per event", _per_phase(evaluation["per_phase"]),
+        "### Every window, free-running", _per_window(evaluation["per_window"]),
+        "### Teacher-forced: NOT comparable with the tables above", _teacher_forced(evaluation["teacher_forced"]),
+        "### Attention within two patches of the gaze, newest frame", _mass(evaluation["attention_mass_within_2_patches"]),
+    ]
+    write_atomically(checkpoint / "README.md", ("\n\n".join(parts) + "\n").encode())
+
+
+def _about(config: dict, size: float) -> str:
+    return (
+        "Names the wearer's activity and the event to come from five egocentric frames (one per second), with gaze as an\n"
+        "optional input. A transformers LLaVA-type model (SigLIP encoder, projector, Llama) with the gaze block of Gaze-VLM\n"
+        f"(arXiv 2510.21356) between projector and language model; {size:.1f} MB, half precision. It learnt from nothing but\n"
+        "this package's simulated kitchen: expect sense in that kitchen and nowhere else. No person's data were used."
+    )
+
+
+def _stages(checkpoint: Path) -> str:
+    rows = [
+        [s.name, str(s.steps), f"{s.elapsed_s / 60:.1f}", str(s.seed), str(s.episodes), s.data_sha256[:12],
+         ", ".join(f"{k} {v:g}" for k, v in s.settings.items()), ", ".join(f"{k} {v:.3f}" for k, v in s.validation.items())]
+        for s in load_stages(checkpoint)
+    ]
+    return _table(["stage", "steps", "minutes", "seed", "episodes", "data sha256", "settings", "validation"], rows) + (
+        "\n\n```\n"
+        "python -m gaze_vlm_ros.training.pretrain_encoder --data DATA\n"
+        "python -m gaze_vlm_ros.training.cache_tokens --data DATA\n"
+        "python -m gaze_vlm_ros.training.train_vlm\n"
+        "python -m gaze_vlm_ros.training.evaluate_vlm\n"
+        "```"
+    )
+
+
+def _scope(evaluation: dict) -> str:
+    return (
+        f"{evaluation['episodes']} episodes, {evaluation['windows']} windows; no episode of training among them. One seed.\n"
+        "Brackets: 95 % interval, whole episodes resampled."
+    )
+
+
+def _per_phase(table: dict) -> str:
+    rows = [
+        [source.replace("_", " "), kind, *(_figure(scores[name]) for name in ("model", "repeat", "majority")), str(scores["model"]["n"])]
+        for source, kinds in table.items() for kind, scores in kinds.items()
+    ]
+    return _table(["input", "task", "model", "repeat (own output 2 s earlier)", "majority", "n"], rows)
+
+
+def _per_window(table: dict) -> str:
+    rows = [[label, *(_figure(table[key][column]) for column, _ in _COLUMNS)] for key, label in _WINDOW_ROWS]
+    rows += [[key.replace("_", " "), *(_figure(table[key][column]) for column, _ in _COLUMNS)] for key in _DIFFERENCES]
+    return _table(["input", *(title for _, title in _COLUMNS)], rows)
+
+
+def _teacher_forced(table: dict) -> str:
+    return _table(["input", "sentence", "word"], [[k, _figure(v["sentence"]), _figure(v["word"])] for k, v in table.items()])
+
+
+def _mass(table: dict) -> str:
+    return _table(["attention of", "mass"], [[name.replace("_", " "), _figure(v)] for name, v in table.items()])
+
+
+def _figure(estimate: dict) -> str:
+    if estimate["value"] is None:
+        return "-"
+    interval = estimate["ci95"]
+    return f"{estimate['value']:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])

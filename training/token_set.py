@@ -1,0 +1,111 @@
+"""Observation windows over cached tokens: what the block and the language model learn from."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gaze_vlm_ros.training.data import SPLITS, DataError, window_indices
+from gaze_vlm_ros.vlm.config import GazeVLMConfig
+from gaze_vlm_ros.vlm.tokenizer import KINDS, SentenceTokenizer
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B windows of T frames: ``tokens`` (B, T, P, D); ``target`` (B, T, P), the gaze that supervises, zeros without;
+    ``gaze`` (B, T, P), the gaze as a live model gets it."""
+
+    tokens: Tensor
+    target: Tensor
+    gaze: Tensor
+
+
+class TokenSet:
+    """The frames of a cache and the windows that end at them.
+
+    ``columns`` holds what ``frames.npz`` does, one row per frame; ``last(windows)`` are the rows of the windows' newest
+    frames.
+    """
+
+    def __init__(self, folder: Path, config: GazeVLMConfig) -> None:
+        try:
+            card = json.loads((folder / "cache.json").read_text())
+            self._tokens = np.load(folder / "tokens.npy", mmap_mode="r")
+            with np.load(folder / "frames.npz", allow_pickle=False) as arrays:
+                self.columns = {key: arrays[key] for key in arrays}
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise DataError(f"{folder} is no finished token cache ({error}); run `cache_tokens` again") from None
+        self.encoder_sha256, self.data_sha256 = card["encoder_sha256"], card["data_sha256"]
+        if self._tokens.shape != (len(self.columns["episode"]), config.patches, config.hidden):
+            raise DataError(f"{folder} holds tokens of {self._tokens.shape[1:]}, the model wants {config.patches, config.hidden}")
+        self._windows = self._cut(config)
+
+    def _cut(self, config: GazeVLMConfig) -> np.ndarray:
+        episode = self.columns["episode"]
+        starts = np.flatnonzero(np.r_[True, episode[1:] != episode[:-1]])
+        cut = [
+            start + window_indices(self.columns["stamp_s"][start:end], config.frames, config.spacing_s)
+            for start, end in zip(starts, [*starts[1:], len(episode)], strict=True)
+        ]
+        return np.concatenate(cut)
+
+    @property
+    def episodes(self) -> int:
+        return len(np.unique(self.columns["episode"]))
+
+    def of_split(self, split: str) -> np.ndarray:
+        """Numbers of the windows of one split. Raises DataError where there is none."""
+        found = np.flatnonzero(self.columns["split"][self._windows[:, -1]] == SPLITS.index(split))
+        if not len(found):
+            raise DataError(f"the token cache has no window of the split {split!r}; generate more episodes")
+        return found
+
+    def last(self, windows: np.ndarray) -> np.ndarray:
+        """Rows of the newest frames of ``windows``."""
+        return self._windows[windows, -1]
+
+    def gaze(self, windows: np.ndarray, column: str = "heatmap_input") -> Tensor:
+        """Heatmaps (B, T, P) of ``windows``, zeros where gaze is missing."""
+        return torch.from_numpy(self.columns[column][self._windows[windows]]).flatten(2)
+
+    def batch(self, windows: np.ndarray) -> Batch:
+        tokens = torch.from_numpy(self._tokens[self._windows[windows]]).float()
+        return Batch(tokens, self.gaze(windows, "heatmap"), self.gaze(windows))
+
+
+class Sentences:
+    """The two sentences of every frame as padded token ids, prompts in front: made once, drawn many times."""
+
+    def __init__(self, columns: dict[str, np.ndarray], tokenizer: SentenceTokenizer, frames: int) -> None:
+        prompts = [torch.tensor(tokenizer.prompt(kind, frames)) for kind in KINDS]
+        tables = [self._table(columns[kind.value], prompt, tokenizer) for kind, prompt in zip(KINDS, prompts, strict=True)]
+        longest = max(ids.shape[1] for ids, _, _ in tables)
+        self._ids = [torch.nn.functional.pad(ids, (0, longest - ids.shape[1]), value=tokenizer.pad_id) for ids, _, _ in tables]
+        self._row = [torch.from_numpy(row) for _, row, _ in tables]
+        self._empty = [torch.tensor(empty) for _, _, empty in tables]
+        self._prompt, self._pad = len(prompts[0]), tokenizer.pad_id
+
+    @staticmethod
+    def _table(texts: np.ndarray, prompt: Tensor, tokenizer: SentenceTokenizer) -> tuple[Tensor, np.ndarray, list[bool]]:
+        unique, row = np.unique(texts, return_inverse=True)
+        ids = [torch.cat([prompt, torch.tensor([*tokenizer.encode(str(text)), tokenizer.eos_id])]) for text in unique]
+        padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_id)
+        return padded, row, [not text for text in unique]
+
+    def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Frames' rows (B,) -> ids (2 B, L), window by window in the order of ``KINDS``, and the tokens to score.
+
+        A frame without such a sentence (no further event) is not scored.
+        """
+        rows = torch.from_numpy(rows)
+        ids = torch.stack([table[row[rows]] for table, row in zip(self._ids, self._row, strict=True)], 1).flatten(0, 1)
+        empty = torch.stack([empty[row[rows]] for empty, row in zip(self._empty, self._row, strict=True)], 1).flatten()
+        scored = (ids != self._pad) & ~empty[:, None]
+        scored[:, : self._prompt] = False
+        return ids, scored
