@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.develop import develop
 
 NAME = "gaze_vlm_ros"
 HERE = Path(__file__).parent
@@ -36,6 +37,14 @@ def shared(folder: str) -> list[tuple[str, list[str]]]:
     return [(f"share/{NAME}/{path.parent}", [str(path)]) for path in kept]
 
 
+class Develop(develop):
+    """`colcon build --symlink-install`: executables start in the active environment, as setup.cfg says for the rest."""
+
+    def write_script(self, script_name, contents, *arguments, **options):
+        _, _, body = contents.partition("\n")
+        super().write_script(script_name, f"#!/usr/bin/env python3\n{body}", *arguments, **options)
+
+
 setup(
     name=NAME,
     version="0.1.0",
@@ -60,6 +69,7 @@ setup(
         "mcap": ["mcap>=1.2", "mcap-ros2-support>=0.5", "rosbags>=0.10"],
     },
     zip_safe=False,
+    cmdclass={"develop": Develop},
     entry_points={
         "console_scripts": [
             "gaze-vlm-ros = gaze_vlm_ros.cli.main:main",

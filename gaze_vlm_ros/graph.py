@@ -91,12 +91,15 @@ class BringupArguments(CommonArguments):
     board: bool = field(default=False, metadata={"help": "find the scene camera's pose by the marker board"})
 
 
-def _graph(name: str, arguments: CommonArguments, own_domain: bool, nodes: list[NodeSpec]) -> Deployment:
+def _graph(
+    name: str, arguments: CommonArguments, own_domain: bool, nodes: list[NodeSpec], ends_with_replay: bool = False
+) -> Deployment:
     recorder = [NodeSpec("recorder_node", "recorder", given={"path": arguments.record})] if arguments.record else []
     nodes = recorder + nodes
     manager = NodeSpec(
-        "lifecycle_manager_node", "lifecycle_manager", given={"nodes": tuple(node.name for node in nodes)}
-    )
+        "lifecycle_manager_node", "lifecycle_manager", {"ends_with_replay": ends_with_replay},
+        {"nodes": tuple(node.name for node in nodes)},
+    )  # fmt: skip
     return Deployment(name, "sim" if own_domain else "", own_domain, (*nodes, manager), arguments.params)
 
 
@@ -130,14 +133,16 @@ def sim(arguments: SimArguments) -> Deployment:
 def replay(arguments: ReplayArguments) -> Deployment:
     """A recording through the same nodes, frame by frame, with nothing lost; it ends by itself."""
     source = NodeSpec("source_node", "source", given=_given(arguments, location="path", rate="rate"))
-    return _graph("replay", arguments, True, [*_assistance(arguments, "replay", "depth"), source])
+    return _graph(
+        "replay", arguments, True, [*_assistance(arguments, "replay", "depth"), source], ends_with_replay=True
+    )
 
 
 def bringup(arguments: BringupArguments) -> Deployment:
     """A real robot; it moves only after ``governor/arm`` was called."""
     nodes = _assistance(arguments, "live", "plane")
     if arguments.board:
-        nodes.append(NodeSpec("registration_node", "registration"))
+        nodes.append(NodeSpec("registration_node", "registration", given=_given(arguments, robot="robot")))
     if arguments.source:
         nodes.append(NodeSpec("source_node", "source", given=_given(arguments, location="source")))
     return _graph("bringup", arguments, False, nodes)

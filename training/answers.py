@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from gaze_vlm_ros.vlm.tokenizer import KINDS, SentenceTokenizer
 _BATCH = 64
 
 
-class Input(str, Enum):
+class Input(StrEnum):
     """What the model gets to see."""
 
     RGB = "rgb"

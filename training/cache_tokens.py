@@ -37,7 +37,7 @@ def encoder_digest(model: GazeVLM) -> str:
 
 
 def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
-    """Encodes the episodes of ``data`` with the checkpoint ``encoder`` into ``out``; does nothing where that is done."""
+    """Encodes the episodes of ``data`` with the checkpoint ``encoder`` into ``out``, unless that is done."""
     model, _ = load_checkpoint(encoder)
     card = {"encoder_sha256": encoder_digest(model), "data_sha256": data_digest(data)}
     if _card(out) == card:
@@ -47,7 +47,8 @@ def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
     for fault in faults:
         say(f"left out: {fault}")
     if episodes[0].patch_label.shape[1:] != model.config.grid:
-        raise DataError(f"{data} has patches of {episodes[0].patch_label.shape[1:]}, the encoder of {model.config.grid}")
+        grid = episodes[0].patch_label.shape[1:]
+        raise DataError(f"{data} has {grid} patches, {encoder} has {model.config.grid}; generate or pretrain anew")
     out.mkdir(parents=True, exist_ok=True)
     (out / "cache.json").unlink(missing_ok=True)
     _write_tokens(model, model.config, episodes, out / "tokens.npy")

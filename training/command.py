@@ -19,7 +19,7 @@ def say(line: str) -> None:
 def add_loop_arguments(parser: argparse.ArgumentParser, default: LoopSettings) -> None:
     """``--minutes`` or ``--steps``, ``--learning-rate``, ``--seed``, ``--threads``."""
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, default=default.minutes, help="wall time to train (default %(default)s)")
+    budget.add_argument("--minutes", type=float, default=default.minutes, help="wall time (default %(default)s)")
     budget.add_argument("--steps", type=int, help="train exactly so many steps instead")
     parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
     parser.add_argument("--seed", type=int, default=default.seed)

@@ -99,7 +99,7 @@ def read_episodes(folder: Path, limit: int | None = None) -> tuple[list[Episode]
         detail = faults[0] if faults else "there is no episode_*.npz"
         raise DataError(f"no usable episode in {folder}: {detail}")
     if len({episode.label_names for episode in episodes}) > 1:
-        raise DataError(f"the episodes of {folder} name different classes of patches; keep data sets in separate folders")
+        raise DataError(f"the episodes of {folder} differ in their classes of patches; keep data sets in own folders")
     return episodes, faults
 
 

@@ -137,10 +137,9 @@ def _object(text: str) -> str | None:
 def _earlier(data: TokenSet, rows: np.ndarray) -> np.ndarray:
     """Index of the same episode's window that ended ``REPEAT_S`` before each one, or -1."""
     episode, stamp = data.columns["episode"][rows], data.columns["stamp_s"][rows]
-    known = {(e, round(s, 2)): i for i, (e, s) in enumerate(zip(episode.tolist(), stamp.tolist(), strict=True))}
-    return np.array([
-        known.get((e, round(s - scoring.REPEAT_S, 2)), -1) for e, s in zip(episode.tolist(), stamp.tolist(), strict=True)
-    ])
+    instants = list(zip(episode.tolist(), stamp.tolist(), strict=True))
+    known = {(number, round(stamp_s, 2)): i for i, (number, stamp_s) in enumerate(instants)}
+    return np.array([known.get((number, round(stamp_s - scoring.REPEAT_S, 2)), -1) for number, stamp_s in instants])
 
 
 @torch.inference_mode()
@@ -181,7 +180,8 @@ def _attention_mass(data: TokenSet, rows: np.ndarray, said: dict[Input, Answers]
     near, episodes = near_gaze(peak, grid), data.columns["episode"][rows][seen].tolist()
     prior = heatmap[data.columns["split"] == SPLITS.index("train")].mean(0).ravel()
     fields = {source.value: said[source].attention[seen] for source in (Input.RGB, Input.GAZE)}
-    fields |= {"uniform": np.full(near.shape, 1 / near.shape[1]), "centre_prior": np.broadcast_to(prior / prior.sum(), near.shape)}
+    fields["uniform"] = np.full(near.shape, 1 / near.shape[1])
+    fields["centre_prior"] = np.broadcast_to(prior / prior.sum(), near.shape)
     fields["human_gaze"] = target[seen].reshape(near.shape)
     return {name: cluster_bootstrap((field * near).sum(1), episodes) for name, field in fields.items()}
 

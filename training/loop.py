@@ -92,12 +92,14 @@ def train(
             progress = settings.progress(position)
             if position.step % LOG_EVERY and progress < 1.0:
                 continue
-            row = {"step": position.step, "elapsed_s": position.elapsed_s, "rate": settings.rate(progress), **_means(sums)}
+            rate = settings.rate(progress)
+            row = {"step": position.step, "elapsed_s": position.elapsed_s, "rate": rate, **_means(sums)}
             if progress >= due:
                 row |= {f"validation_{name}": value for name, value in _evaluate(model, evaluate).items()}
                 due = _next_evaluation(settings, position)
             curve.add(row)
-            bar.update(task, completed=progress, description=f"{folder.name} step {position.step} loss {row['loss']:.3f}")
+            said = f"{folder.name} step {position.step} loss {row['loss']:.3f}"
+            bar.update(task, completed=progress, description=said)
             if time.monotonic() - saved > settings.save_every_s or progress >= 1.0:
                 curve.save()
                 save_state(state, model, optimizer, position)

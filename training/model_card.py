@@ -27,24 +27,26 @@ def write_card(checkpoint: Path, evaluation: dict) -> None:
         "### Once per phase (activity) and per event", _per_phase(evaluation["per_phase"]),
         "### Every window, free-running", _per_window(evaluation["per_window"]),
         "### Teacher-forced: NOT comparable with the tables above", _teacher_forced(evaluation["teacher_forced"]),
-        "### Attention within two patches of the gaze, newest frame", _mass(evaluation["attention_mass_within_2_patches"]),
+        "### Attention within two patches of the gaze, newest frame",
+        _mass(evaluation["attention_mass_within_2_patches"]),
     ]
     write_atomically(checkpoint / "README.md", ("\n\n".join(parts) + "\n").encode())
 
 
 def _about(config: dict, size: float) -> str:
     return (
-        "Names the wearer's activity and the event to come from five egocentric frames (one per second), with gaze as an\n"
-        "optional input. A transformers LLaVA-type model (SigLIP encoder, projector, Llama) with the gaze block of Gaze-VLM\n"
-        f"(arXiv 2510.21356) between projector and language model; {size:.1f} MB, half precision. It learnt from nothing but\n"
-        "this package's simulated kitchen: expect sense in that kitchen and nowhere else. No person's data were used."
+        "Names the wearer's activity and the event to come from five egocentric frames (one per second), with gaze as\n"
+        "an optional input. A transformers LLaVA-type model (SigLIP encoder, projector, Llama) with the gaze block of\n"
+        f"Gaze-VLM (arXiv 2510.21356) between projector and language model; {size:.1f} MB, half precision. It learnt\n"
+        "from nothing but this package's simulated kitchen: expect sense there and nowhere else. No person's data were used."
     )
 
 
 def _stages(checkpoint: Path) -> str:
     rows = [
         [s.name, str(s.steps), f"{s.elapsed_s / 60:.1f}", str(s.seed), str(s.episodes), s.data_sha256[:12],
-         ", ".join(f"{k} {v:g}" for k, v in s.settings.items()), ", ".join(f"{k} {v:.3f}" for k, v in s.validation.items())]
+         ", ".join(f"{k} {v:g}" for k, v in s.settings.items()),
+         ", ".join(f"{k} {v:.3f}" for k, v in s.validation.items())]
         for s in load_stages(checkpoint)
     ]
     return _table(["stage", "steps", "minutes", "seed", "episodes", "data sha256", "settings", "validation"], rows) + (
@@ -59,14 +61,15 @@ def _stages(checkpoint: Path) -> str:
 
 def _scope(evaluation: dict) -> str:
     return (
-        f"{evaluation['episodes']} episodes, {evaluation['windows']} windows; no episode of training among them. One seed.\n"
-        "Brackets: 95 % interval, whole episodes resampled."
+        f"{evaluation['episodes']} episodes, {evaluation['windows']} windows; no episode of training among them.\n"
+        "One seed. Brackets: 95 % interval, whole episodes resampled."
     )
 
 
 def _per_phase(table: dict) -> str:
     rows = [
-        [source.replace("_", " "), kind, *(_figure(scores[name]) for name in ("model", "repeat", "majority")), str(scores["model"]["n"])]
+        [source.replace("_", " "), kind, *map(_figure, map(scores.get, ("model", "repeat", "majority"))),
+         str(scores["model"]["n"])]
         for source, kinds in table.items() for kind, scores in kinds.items()
     ]
     return _table(["input", "task", "model", "repeat (own output 2 s earlier)", "majority", "n"], rows)
@@ -79,7 +82,8 @@ def _per_window(table: dict) -> str:
 
 
 def _teacher_forced(table: dict) -> str:
-    return _table(["input", "sentence", "word"], [[k, _figure(v["sentence"]), _figure(v["word"])] for k, v in table.items()])
+    rows = [[source, _figure(scores["sentence"]), _figure(scores["word"])] for source, scores in table.items()]
+    return _table(["input", "sentence", "word"], rows)
 
 
 def _mass(table: dict) -> str:

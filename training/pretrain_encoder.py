@@ -1,8 +1,9 @@
 """Stage 1: the frame encoder learns what every patch shows, from the simulator's segmentation.
 
 A language model can only speak of what the tokens hold; twenty minutes of dense labels give a small encoder that names
-things, hand and arm patch by patch. So that a token also goes on saying *where* its patch is, which naming things does not
-ask for, a linear probe reads the position off it in training. Encoder, projector and classifier are trained together, then frozen.
+things, hand and arm patch by patch. So that a token also goes on saying *where* its patch is, which naming things does
+not ask for, a linear probe reads the position off it in training. Encoder, projector and classifier are trained
+together, then frozen.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class EncoderTask(nn.Module):
         self.register_buffer("centres", torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, 1))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels (F, 3, S, S) -> class logits (F, P, labels), mean squared error of the positions (-1..1 across the picture)."""
+        """Pixels (F, 3, S, S) -> class logits (F, P, labels), mean squared error of the positions (picture = -1..1)."""
         tokens = self.model.encode(pixels)
         return self.model.classify(tokens), (self.position(tokens) - self.centres).square().mean()
 
@@ -137,9 +138,10 @@ def pretrain(
     with torch.no_grad():
         final = evaluate()
     save_checkpoint(out / "checkpoint", model, tokenizer)
-    digest = data_digest(data)
-    save_stages(out / "checkpoint", [Stage("frame encoder", position.step, position.elapsed_s, loop.seed, digest, len(episodes), final)])
-    say(f"encoder: {position.step} steps, {position.step * settings.batch / position.elapsed_s:.0f} frames/s, {out / 'checkpoint'}")
+    done = position.step, position.elapsed_s, loop.seed
+    save_stages(out / "checkpoint", [Stage("frame encoder", *done, data_digest(data), len(episodes), final)])
+    rate = position.step * settings.batch / position.elapsed_s
+    say(f"encoder: {position.step} steps, {rate:.0f} frames/s, validation {final}, {out / 'checkpoint'}")
     return model
 
 

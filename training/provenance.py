@@ -42,7 +42,7 @@ def save_stages(checkpoint: Path, stages: list[Stage]) -> None:
 
 
 def load_stages(checkpoint: Path) -> list[Stage]:
-    """The stages behind a checkpoint, oldest first; none where it does not say. Raises DataError where it is garbled."""
+    """The stages behind a checkpoint, oldest first; none where it does not say. Raises DataError where garbled."""
     path = checkpoint / FILE
     if not path.exists():
         return []

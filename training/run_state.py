@@ -55,7 +55,8 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, setti
         with safe_open(path, "pt") as file:
             metadata = file.metadata()
             if metadata["settings"] != settings:
-                raise RunError(f"{path} was started with other settings ({_difference(metadata['settings'], settings)}); {remedy}")
+                changed = _difference(metadata["settings"], settings)
+                raise RunError(f"{path} was started with other settings ({changed}); {remedy}")
             step = int(metadata["step"])
             known = set(file.keys())
             for name, parameter in _trained(model):
@@ -74,7 +75,8 @@ def _trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
 
 def _difference(before: str, now: str) -> str:
     old, new = json.loads(before), json.loads(now)
-    return ", ".join(f"{key}: {old.get(key)} -> {new.get(key)}" for key in sorted(old | new) if old.get(key) != new.get(key))
+    changed = [key for key in sorted(old | new) if old.get(key) != new.get(key)]
+    return ", ".join(f"{key}: {old.get(key)} -> {new.get(key)}" for key in changed)
 
 
 class Curve:

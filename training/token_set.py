@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from gaze_vlm_ros.training.data import SPLITS, DataError, window_indices
 from gaze_vlm_ros.vlm.config import GazeVLMConfig
@@ -42,8 +43,9 @@ class TokenSet:
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise DataError(f"{folder} is no finished token cache ({error}); run `cache_tokens` again") from None
         self.encoder_sha256, self.data_sha256 = card["encoder_sha256"], card["data_sha256"]
-        if self._tokens.shape != (len(self.columns["episode"]), config.patches, config.hidden):
-            raise DataError(f"{folder} holds tokens of {self._tokens.shape[1:]}, the model wants {config.patches, config.hidden}")
+        wanted = len(self.columns["episode"]), config.patches, config.hidden
+        if self._tokens.shape != wanted:
+            raise DataError(f"{folder} holds tokens {self._tokens.shape}, the model wants {wanted}; cache them anew")
         self._windows = self._cut(config)
 
     def _cut(self, config: GazeVLMConfig) -> np.ndarray:
@@ -83,29 +85,24 @@ class Sentences:
     """The two sentences of every frame as padded token ids, prompts in front: made once, drawn many times."""
 
     def __init__(self, columns: dict[str, np.ndarray], tokenizer: SentenceTokenizer, frames: int) -> None:
-        prompts = [torch.tensor(tokenizer.prompt(kind, frames)) for kind in KINDS]
-        tables = [self._table(columns[kind.value], prompt, tokenizer) for kind, prompt in zip(KINDS, prompts, strict=True)]
-        longest = max(ids.shape[1] for ids, _, _ in tables)
-        self._ids = [torch.nn.functional.pad(ids, (0, longest - ids.shape[1]), value=tokenizer.pad_id) for ids, _, _ in tables]
-        self._row = [torch.from_numpy(row) for _, row, _ in tables]
-        self._empty = [torch.tensor(empty) for _, _, empty in tables]
+        prompts = [tokenizer.prompt(kind, frames) for kind in KINDS]
+        unique, rows = zip(*(np.unique(columns[kind.value], return_inverse=True) for kind in KINDS), strict=True)
+        ids = [
+            torch.tensor([*prompt, *tokenizer.encode(str(text)), tokenizer.eos_id])
+            for prompt, texts in zip(prompts, unique, strict=True) for text in texts
+        ]
+        self._ids = pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_id)
+        self._empty = torch.tensor([not text for texts in unique for text in texts])
+        self._row = torch.from_numpy(np.stack([rows[0], len(unique[0]) + rows[1]], axis=1))
         self._prompt, self._pad = len(prompts[0]), tokenizer.pad_id
-
-    @staticmethod
-    def _table(texts: np.ndarray, prompt: Tensor, tokenizer: SentenceTokenizer) -> tuple[Tensor, np.ndarray, list[bool]]:
-        unique, row = np.unique(texts, return_inverse=True)
-        ids = [torch.cat([prompt, torch.tensor([*tokenizer.encode(str(text)), tokenizer.eos_id])]) for text in unique]
-        padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_id)
-        return padded, row, [not text for text in unique]
 
     def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         """Frames' rows (B,) -> ids (2 B, L), window by window in the order of ``KINDS``, and the tokens to score.
 
         A frame without such a sentence (no further event) is not scored.
         """
-        rows = torch.from_numpy(rows)
-        ids = torch.stack([table[row[rows]] for table, row in zip(self._ids, self._row, strict=True)], 1).flatten(0, 1)
-        empty = torch.stack([empty[row[rows]] for empty, row in zip(self._empty, self._row, strict=True)], 1).flatten()
-        scored = (ids != self._pad) & ~empty[:, None]
+        sentence = self._row[torch.from_numpy(rows)].flatten()
+        ids = self._ids[sentence]
+        scored = (ids != self._pad) & ~self._empty[sentence][:, None]
         scored[:, : self._prompt] = False
         return ids, scored

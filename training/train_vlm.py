@@ -1,9 +1,9 @@
 """Stage 3: gaze block and language model learn from cached tokens, ``CE + lambda * KL(gaze || attention)``.
 
 Every training window is given its gaze as input or not, by a coin (gaze drop-out), so that one checkpoint serves both.
-The KL counts only where gaze was NOT given. There it is the paper's regulariser: attention has to find from RGB where the
-person looks. Where gaze is an input, a KL would merely reward copying it, pull the learned scale up, and dilute the mean
-that lambda weighs.
+The KL counts only where gaze was NOT given. There it is the paper's regulariser: attention has to find from RGB where
+the wearer looks. Where gaze is an input, a KL would merely reward copying it, pull the learned scale up, and dilute the
+mean that lambda weighs.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def drawn(windows: np.ndarray, step: int, size: int, seed: int) -> np.ndarray:
 def train_vlm(
     tokens: Path, encoder: Path, out: Path, loop: LoopSettings, settings: VLMSettings | None = None, name: str = "",
 ) -> GazeVLM:
-    """Trains block and language model on the cache ``tokens`` of the checkpoint ``encoder``. Resumes what ``out`` holds.
+    """Trains block and language model on the cache ``tokens`` of the checkpoint ``encoder``.
 
-    ``out`` gets state, curve and ``checkpoint/``.
+    ``out`` gets state, curve and ``checkpoint/``; what it holds of the same run is resumed.
     """
     settings = settings or VLMSettings()
     model, tokenizer = load_checkpoint(encoder)
@@ -85,7 +85,9 @@ def train_vlm(
     if data.encoder_sha256 != encoder_digest(model):
         raise DataError(f"{tokens} holds the tokens of another encoder than {encoder}; run `cache_tokens` again")
     torch.manual_seed(loop.seed)
-    model = _with_fresh_language(model, replace(model.config, horizon_s=_horizon_s(data), name=name or model.config.name))
+    version = f"{data.data_sha256[:8]}-{loop.seed}"
+    config = replace(model.config, horizon_s=_horizon_s(data), name=name or model.config.name, version=version)
+    model = _with_fresh_language(model, config)
     model.freeze_encoder()
     sentences = Sentences(data.columns, tokenizer, model.config.frames)
     windows, checked = data.of_split("train"), data.of_split("validation")
@@ -94,7 +96,8 @@ def train_vlm(
     def losses(step: int) -> dict[str, Tensor]:
         picked = drawn(windows, step, settings.batch, loop.seed)
         given = torch.rand(len(picked)) >= settings.gaze_dropout
-        return window_losses(model, data.batch(picked), *sentences.batch(data.last(picked)), given, settings.regulariser)
+        ids, scored = sentences.batch(data.last(picked))
+        return window_losses(model, data.batch(picked), ids, scored, given, settings.regulariser)
 
     def evaluate() -> dict[str, float]:
         return validation_scores(model, tokenizer, data, sentences, checked)

@@ -34,8 +34,8 @@ class ManagedNode(LifecycleNode):
 
     ``_setup`` runs on configure and makes the core object, publishers and subscriptions through the helpers below,
     which are taken down again by themselves. ``_start`` and ``_stop`` run on activate and deactivate. An exception in
-    any of these is logged with its traceback (a GazeVlmError with its one line) and puts the node back to unconfigured, with
-    the reason in ``diagnostics``; so does an unexpected exception in a callback or a worker.
+    any of these is logged with its traceback (a GazeVlmError with its one line) and puts the node back to unconfigured,
+    with the reason in ``diagnostics``; so does an unexpected exception in a callback or a worker.
     A ValueError or GazeVlmError in a callback refuses that one message.
     """
 
@@ -161,7 +161,7 @@ class ManagedNode(LifecycleNode):
         result = self._transition("activate", self._start)
         if result == TransitionCallbackReturn.SUCCESS:
             self._running = [
-                threading.Thread(target=self._work, args=(body, self._halt), daemon=True) for body in self._workers
+                threading.Thread(target=self._run_worker, args=(body, self._halt), daemon=True) for body in self._workers
             ]
             for thread in self._running:
                 thread.start()
@@ -244,7 +244,7 @@ class ManagedNode(LifecycleNode):
         if self.active:
             self.trigger_deactivate()
 
-    def _work(self, body: Callable[[threading.Event], None], halt: threading.Event) -> None:
+    def _run_worker(self, body: Callable[[threading.Event], None], halt: threading.Event) -> None:
         try:
             body(halt)
         except Exception as error:  # a worker has nobody above it who could hear

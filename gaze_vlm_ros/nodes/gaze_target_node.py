@@ -30,8 +30,8 @@ from gaze_vlm_ros.nodes.surfaces import SURFACES, Seen, Surface
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.types import NS_PER_S
 
-REMEMBERED_FRAMES = 30
-REMEMBERED_SAMPLES = 400
+REMEMBERED_FRAMES = 90
+REMEMBERED_SAMPLES = 2000
 GAZE_TOLERANCE_NS = 40_000_000
 POSE_TOLERANCE_NS = 100_000_000
 LABELS_STALE_AFTER_S = 1.0
@@ -75,7 +75,8 @@ class GazeTargetNode(ManagedNode):
         self.subscribe(PoseWithCovarianceStamped, names.SCENE_POSE, self._on_pose, qos.SAMPLES, silent_after_s=1.0)
         self.subscribe(ObjectMap, names.OBJECTS, self._on_objects, qos.RESULT)
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_info, qos.SAMPLES)
-        self._take_gaze = self.inbox(GazeSample, names.GAZE_FILTERED, self._on_gaze, qos.SAMPLES)
+        samples = qos.REPLAYED_SAMPLES if p.mode == "replay" else qos.SAMPLES
+        self._take_gaze = self.inbox(GazeSample, names.GAZE_FILTERED, self._on_gaze, samples)
         self.serve(AskGaze, names.ASK_GAZE, self._answer)
 
     def _figures(self) -> dict[str, str]:

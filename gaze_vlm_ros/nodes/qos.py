@@ -13,6 +13,9 @@ NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 SAMPLES = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
 """One second of gaze or joint states: best effort loses some of them at 200 Hz."""
 
+REPLAYED_SAMPLES = QoSProfile(depth=2000, reliability=ReliabilityPolicy.RELIABLE)
+"""The same for a reader that works through a recording and may be seconds behind its source."""
+
 EVERY = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=60, reliability=ReliabilityPolicy.RELIABLE)
 """Pictures of a replayed recording, none of which may be lost."""
 

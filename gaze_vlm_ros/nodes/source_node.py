@@ -11,15 +11,17 @@ from functools import partial
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import UInt64
 
-from gaze_vlm_msgs.msg import GazeSample
+from gaze_vlm_msgs.msg import GazeSample, Prediction
 from gaze_vlm_ros import types
 from gaze_vlm_ros.gaze.clock import ClockMap
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.conversions.common import nanoseconds
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_message
 from gaze_vlm_ros.nodes.conversions.images import camera_info_message
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.pictures import Pictures
+from gaze_vlm_ros.nodes.playback import Pace
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.sources.base import SCENE_CAMERA, SourceError, item_stamp_ns, open_source
 from gaze_vlm_ros.types import NS_PER_S
@@ -35,7 +37,7 @@ class SourceParameters(Parameters):
     """Parameters of the source."""
 
     location: str = parameter("", "recording (.vrs, Neon folder, .mcap) or device (webcam:N)")
-    rate: float = parameter(1.0, "speed of replay; 1 is as recorded", low=0.05, high=20)
+    rate: float = parameter(1.0, "speed of replay; 1 is as recorded", low=0.05, high=5)
 
 
 class SourceNode(ManagedNode):
@@ -58,11 +60,18 @@ class SourceNode(ManagedNode):
         self._done = self.advertise(UInt64, names.SOURCE_DONE, qos.LATCHED)
         for note in self.source.info.notes:
             self.get_logger().info(note)
+        self._pace = Pace(self.parameters.rate)
+        self.subscribe(Prediction, names.EVENT, self._on_prediction, qos.RESULT)
         self.worker(self._play)
 
     def _teardown(self) -> None:
         if self.source is not None:
             self.source.close()
+
+    def _on_prediction(self, message: Prediction) -> None:
+        """The stamp is one of ours, in ROS time."""
+        if self._clock_map is not None:
+            self._pace.used(nanoseconds(message.header.stamp) - self._clock_map.offset_ns)
 
     def _figures(self) -> dict[str, str]:
         if not self._configured or self.source is None:
@@ -81,14 +90,13 @@ class SourceNode(ManagedNode):
         live = self.source.info.live
         if not live:
             self._await_listeners(halt)
-        began_s, first_ns = 0.0, None
         for item in self.source:
             stamp_ns = item_stamp_ns(item)
-            if first_ns is None:
-                first_ns, began_s = stamp_ns, time.monotonic()
+            if self._clock_map is None:
                 self._clock_map = ClockMap(None if live else self.now_ns() - stamp_ns)
-            due_s = began_s + (stamp_ns - first_ns) / NS_PER_S / self.parameters.rate
-            if halt.wait(0.0 if live else max(0.0, due_s - time.monotonic())):
+            if not live and not self._pace.wait(stamp_ns, halt):
+                return
+            if halt.is_set():
                 return
             self._clock_map.observe(stamp_ns, self.now_ns())
             self._publish(item)

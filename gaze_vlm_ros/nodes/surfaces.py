@@ -25,7 +25,7 @@ from gaze_vlm_ros.nodes.conversions.images import camera_from, depth_from
 from gaze_vlm_ros.nodes.history import History
 from gaze_vlm_ros.types import CameraModel, GazeSample
 
-REMEMBERED_FRAMES = 30
+REMEMBERED_FRAMES = 90
 SAME_FRAME_NS = 1_000_000
 CLOUD_SPACING_M = 0.01
 

@@ -27,6 +27,7 @@ from gaze_vlm_ros.types import Frame
 from gaze_vlm_ros.vlm.checkpoint import default_checkpoint
 from gaze_vlm_ros.vlm.predictor import StreamingPredictor
 
+REMEMBERED_S = 10.0
 FRAMES_ARRIVE_WITHIN_S = 2.0
 """After a replayed recording has said how many frames it had."""
 
@@ -58,7 +59,7 @@ class VlmNode(ManagedNode):
             p.checkpoint or default_checkpoint(), p.gaze_input, p.threads
         )
         self._warm_up()
-        self._buffer, self._camera_size = GazeBuffer(), None
+        self._buffer, self._camera_size = GazeBuffer(REMEMBERED_S), None
         self._grid, self._frames = FrameGrid(p.rate_hz), FrameQueue(keep_all=self._replays)
         self._received = self._predicted = 0
         self._expected: tuple[int, float] | None = None
@@ -75,9 +76,8 @@ class VlmNode(ManagedNode):
         )
         self.subscribe(kind, topic, self._on_frame, qos.EVERY if self._replays else qos.NEWEST, silent_after_s=0.3)
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
-        self._take_samples = self.inbox(
-            GazeSample, names.GAZE_SAMPLE, lambda m: self._buffer.add(gaze_from(m)), qos.SAMPLES
-        )
+        profile = qos.REPLAYED_SAMPLES if self._replays else qos.SAMPLES
+        self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, profile)
         if self._replays:
             self.subscribe(UInt64, names.SOURCE_DONE, self._on_source_done, qos.LATCHED)
         self.worker(self._predict_all)
@@ -105,6 +105,9 @@ class VlmNode(ManagedNode):
             raise ConversionError("a frame needs the stamp at which it was exposed, got 0")
         if self._grid.accepts(stamp_ns):
             self._frames.put(message)
+
+    def _on_sample(self, message: GazeSample) -> None:
+        self._buffer.add(gaze_from(message))
 
     def _on_camera(self, message: CameraInfo) -> None:
         camera = camera_from(message)

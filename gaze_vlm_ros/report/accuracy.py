@@ -1,36 +1,25 @@
 """Predictions against the simulator's truth, in a live run.
 
 Consecutive predictions are nearly copies of each other, so counting each of them says too much about long phases and
-pretends to more cases than there are. The headline figure therefore judges each phase of the wearer once.
+pretends to more cases than there are. The headline figure therefore judges each phase of the wearer once, by the rules
+of :mod:`gaze_vlm_ros.scoring`, as every other score of this package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gaze_vlm_ros.report.run import Run, Said, Target, Truth
+from gaze_vlm_ros import scoring
+from gaze_vlm_ros.language import parse
+from gaze_vlm_ros.report.run import Run, Said, Truth
 from gaze_vlm_ros.statistics import Estimate, cluster_bootstrap, wilson_of
 from gaze_vlm_ros.types import NS_PER_S
 
 MATCH_NS = 60_000_000
 """A truth message describes a prediction when their stamps differ by at most this."""
-LEAD_NS = NS_PER_S // 2
-"""An event counts as anticipated when it was predicted at least this long before it happened."""
-REPLAN_NS = NS_PER_S
-"""The time of one event may be re-estimated by less than this; a larger jump is another event."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A maximal run of one true activity, or of one event to come that happens at ``event_ns``."""
-
-    text: str
-    start_ns: int
-    end_ns: int
-    event_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Accuracy:
 
 
 class TruthLookup:
-    """Truth at an instant."""
+    """Truth at an instant; ``truth`` is in the order of its stamps."""
 
     def __init__(self, truth: Sequence[Truth]) -> None:
         self._truth = truth
@@ -53,59 +42,44 @@ class TruthLookup:
 
     def at(self, stamp_ns: int, within_ns: int = MATCH_NS) -> Truth | None:
         """The truth nearest to ``stamp_ns``, None where none lies within ``within_ns``."""
-        if not len(self._stamps):
-            return None
+        index = self._nearest(stamp_ns)
+        near = index is not None and abs(int(self._stamps[index]) - stamp_ns) <= within_ns
+        return self._truth[index] if near else None
+
+    def _nearest(self, stamp_ns: int) -> int | None:
         right = int(np.searchsorted(self._stamps, stamp_ns))
-        near = [i for i in (right - 1, right) if 0 <= i < len(self._stamps)]
-        best = min(near, key=lambda i: abs(int(self._stamps[i]) - stamp_ns))
-        return self._truth[best] if abs(int(self._stamps[best]) - stamp_ns) <= within_ns else None
-
-
-def activity_phases(truth: Sequence[Truth]) -> list[Phase]:
-    """The wearer's activities in order."""
-    phases: list[Phase] = []
-    for item in truth:
-        if phases and phases[-1].text == item.activity:
-            phases[-1] = Phase(item.activity, phases[-1].start_ns, item.stamp_ns)
-        else:
-            phases.append(Phase(item.activity, item.stamp_ns, item.stamp_ns))
-    return phases
-
-
-def event_phases(truth: Sequence[Truth]) -> list[Phase]:
-    """The events to come in order, each from when it became the next one; stretches with none to come are left out."""
-    phases: list[Phase] = []
-    open_phase = False
-    for item in truth:
-        same = open_phase and phases[-1].text == item.event and abs(phases[-1].event_ns - item.event_ns) < REPLAN_NS
-        open_phase = bool(item.event)
-        if same:
-            phases[-1] = Phase(item.event, phases[-1].start_ns, item.stamp_ns, item.event_ns)
-        elif item.event:
-            phases.append(Phase(item.event, item.stamp_ns, item.stamp_ns, item.event_ns))
-    return phases
+        around = [i for i in (right - 1, right) if 0 <= i < len(self._stamps)]
+        return min(around, key=lambda i: abs(int(self._stamps[i]) - stamp_ns), default=None)
 
 
 def activity_accuracy(run: Run) -> Accuracy | None:
-    """Exact match of activity texts; a phase is judged by the last prediction inside it. None without truth."""
+    """Exact match of activity texts, a phase judged by the last prediction inside it. None without truth."""
     if not run.truth:
         return None
-    phases = activity_phases(run.truth)
-    verdicts = [_last_says(run.activities, phase, phase.end_ns) for phase in phases]
-    return Accuracy(_rate(verdicts), _each(run.activities, run.truth, phases, "activity"))
+    points = scoring.activity_points(_sentences(run, run.activities), _actual(run))
+    return Accuracy(scoring.score(points).model, _each(run.activities, run.truth, lambda truth: truth.activity))
 
 
 def event_accuracy(run: Run) -> Accuracy | None:
-    """Exact match of event texts; an event is judged by the last prediction at least 0.5 s before it. None without truth.
+    """Exact match of event texts, an event judged by the last prediction 0.5 s before it. None without truth.
 
-    An event whose deadline lies beyond the recording is not judged.
+    An event that was due only after the end of the recording is not judged.
     """
     if not run.truth:
         return None
-    phases = event_phases(run.truth)
-    due = [phase for phase in phases if phase.event_ns - LEAD_NS <= run.truth[-1].stamp_ns]
-    verdicts = [_last_says(run.events, phase, phase.event_ns - LEAD_NS) for phase in due]
-    return Accuracy(_rate(verdicts), _each(run.events, run.truth, phases, "event"))
+    actual = [moment for moment in _actual(run) if moment.event and moment.event_time_s <= run.seconds(run.truth[-1].stamp_ns)]
+    points = scoring.event_points(_sentences(run, run.events), actual)
+    return Accuracy(scoring.score(points).model, _each(run.events, run.truth, lambda truth: truth.event))
+
+
+def pointed_in_time(run: Run) -> Estimate | None:
+    """Rate of pick-ups at whose moment the arm pointed at the thing picked up. None without truth."""
+    if not run.truth:
+        return None
+    pairs = zip(run.truth, run.truth[1:], strict=False)
+    done = [(last, after) for last, after in pairs if last.event and last.event_ns <= after.stamp_ns and last.event_ns != after.event_ns]
+    # The truth right after the event is the first that tells where the arm pointed when it happened.
+    return wilson_of([after.pointed_label == last.event_object for last, after in done if _is_pick_up(last.event)])
 
 
 def target_accuracy(run: Run) -> tuple[Estimate, list[float]] | None:
@@ -113,32 +87,35 @@ def target_accuracy(run: Run) -> tuple[Estimate, list[float]] | None:
     if not run.truth:
         return None
     lookup = TruthLookup(run.truth)
-    pairs: list[tuple[Target, Truth]] = [(target, lookup.at(target.stamp_ns)) for target in run.targets]
-    pairs = [(target, truth) for target, truth in pairs if truth is not None]
+    pairs = [(target, truth) for target in run.targets if (truth := lookup.at(target.stamp_ns)) is not None]
     named = [(target, truth) for target, truth in pairs if truth.gaze_label]
     hits = [target.label == truth.gaze_label for target, truth in named]
-    looks = np.cumsum([i == 0 or named[i][1].gaze_label != named[i - 1][1].gaze_label for i in range(len(named))])
-    errors = [float(np.linalg.norm(np.subtract(t.position_m, truth.gaze_position_m))) for t, truth in pairs]
-    return cluster_bootstrap(hits, looks.tolist()), [error for error in errors if np.isfinite(error)]
+    errors = [float(np.linalg.norm(np.subtract(target.position_m, truth.gaze_position_m))) for target, truth in pairs]
+    looks = _stretches([truth.gaze_label for _, truth in named])
+    return cluster_bootstrap(hits, looks), [error for error in errors if np.isfinite(error)]
 
 
-def _last_says(said: Sequence[Said], phase: Phase, until_ns: int) -> bool | None:
-    inside = [item for item in said if phase.start_ns <= item.stamp_ns <= until_ns]
-    return inside[-1].text == phase.text if inside else None
+def _sentences(run: Run, said: Sequence[Said]) -> list[scoring.Said]:
+    return [scoring.Said(run.seconds(item.stamp_ns), item.text) for item in said]
 
 
-def _rate(verdicts: Sequence[bool | None]) -> Estimate:
-    return wilson_of([verdict for verdict in verdicts if verdict is not None])
+def _actual(run: Run) -> list[scoring.Actual]:
+    return [
+        scoring.Actual(run.seconds(truth.stamp_ns), truth.activity, truth.event, run.seconds(truth.event_ns)) for truth in run.truth
+    ]
 
 
-def _each(said: Sequence[Said], truth: Sequence[Truth], phases: Sequence[Phase], what: str) -> Estimate:
+def _each(said: Sequence[Said], truth: Sequence[Truth], label: Callable[[Truth], str]) -> Estimate:
     lookup = TruthLookup(truth)
-    starts = [phase.start_ns for phase in phases]
-    hits, clusters = [], []
-    for item in said:
-        actual = lookup.at(item.stamp_ns)
-        if actual is not None and getattr(actual, what):
-            hits.append(item.text == getattr(actual, what))
-            # Nearest truth may be a little later than the prediction; hence by its own stamp.
-            clusters.append(int(np.searchsorted(starts, actual.stamp_ns, side="right")))
-    return cluster_bootstrap(hits, clusters)
+    pairs = [(item.text, label(actual)) for item in said if (actual := lookup.at(item.stamp_ns)) and label(actual)]
+    return cluster_bootstrap([text == actual for text, actual in pairs], _stretches([actual for _, actual in pairs]))
+
+
+def _stretches(labels: Sequence[str]) -> list[int]:
+    """A number for each maximal run of one label."""
+    return np.cumsum([i > 0 and label != labels[i - 1] for i, label in enumerate(labels)]).tolist()
+
+
+def _is_pick_up(event: str) -> bool:
+    slots = parse(event)
+    return slots is not None and slots.verb == "pick up"

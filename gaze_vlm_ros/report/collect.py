@@ -178,6 +178,7 @@ def _truth(run: Run, recorded: RecordedMessage) -> None:
             activity=truth.activity,
             event=truth.event,
             event_ns=stamp_of(truth.event_time),
+            event_object=truth.event_object,
             gaze_label=truth.gaze_label,
             gaze_position_m=(truth.gaze_position.x, truth.gaze_position.y, truth.gaze_position.z),
             pointed_label=truth.pointed_label,

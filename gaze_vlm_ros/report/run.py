@@ -50,6 +50,7 @@ class Truth:
     activity: str
     event: str
     event_ns: int
+    event_object: str
     gaze_label: str
     gaze_position_m: tuple[float, float, float]
     pointed_label: str

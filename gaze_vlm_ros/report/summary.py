@@ -9,7 +9,7 @@ from importlib import metadata
 
 import numpy as np
 
-from gaze_vlm_ros.report.accuracy import activity_accuracy, event_accuracy, target_accuracy
+from gaze_vlm_ros.report.accuracy import activity_accuracy, event_accuracy, pointed_in_time, target_accuracy
 from gaze_vlm_ros.report.run import Run
 from gaze_vlm_ros.types import EyeMovementKind
 
@@ -24,6 +24,7 @@ def summarise(run: Run, extra: dict) -> dict:
     """
     rollouts = extra.get("rollouts") or {}
     activity, event, target = activity_accuracy(run), event_accuracy(run), target_accuracy(run)
+    pointed = pointed_in_time(run)
     ages = {name: percentiles(np.array(log.age_ns) / 1e6) for name, log in sorted(run.topics.items()) if log.same_clock}
     movements = Counter(movement.kind for movement in run.eye_movements)
     return {
@@ -44,6 +45,7 @@ def summarise(run: Run, extra: dict) -> dict:
         "assist": rollouts.get("assist", _NO_ASSIST),
         "rollouts": rollouts or None,
         "gaze_target": target and {"label": target[0].as_dict(), "error_mm": percentiles(np.array(target[1]) * 1e3)},
+        "pointed_in_time": pointed and pointed.as_dict(),
         "drops": drops(run),
         "robot": _robot(run),
         "versions": {**_versions(run), **extra.get("versions", {})},

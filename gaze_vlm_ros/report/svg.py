@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from markupsafe import Markup, escape
@@ -53,11 +54,11 @@ def shortened(words: str, room_px: float) -> str:
 
 
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Round numbers in ``low..high``, roughly ``about`` of them."""
-    span = high - low
-    if span <= 0:
+    """Round numbers (1, 2 or 5 of a power of ten) in ``low..high``, at most ``about`` steps."""
+    if high <= low:
         return [low]
-    power = 10.0 ** len(str(int(span))) / 1000
-    step = next(unit * power * scale for scale in (1, 10, 100, 1000) for unit in (1, 2, 5) if span / (unit * power * scale) <= about)
-    first = int(low / step) + (low > int(low / step) * step)
-    return [round(first * step + i * step, 9) for i in range(int((high - first * step) / step + 1e-9) + 1)]
+    coarse = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(coarse))
+    step = next(unit * power for unit in (1, 2, 5, 10) if unit * power >= coarse * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(number * step, 9) for number in range(first, last + 1)]

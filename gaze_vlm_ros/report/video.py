@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import cv2
@@ -69,22 +69,25 @@ def make_video(recording: Path, run: Run, settings: VideoSettings | None = None)
     video = Video(slowdown=slowdown, shown_s=life_s)
     few = len(stamps) < 30
     still_stamps = set(np.array(stamps)[np.linspace(0, len(stamps) - 1, settings.stills).astype(int)]) if few else set()
-    encoder = _Encoder(settings, play_s=max(life_s * slowdown, 1.0 / settings.frames_per_s))
-    for stamp, rgb in _frames(recording, run.image_topic):
-        if stamp not in scenes:
-            continue
-        picture = draw(rgb, scenes[stamp], settings.width)
-        encoder.show(picture, (stamp - stamps[0]) * slowdown / NS_PER_S)
-        if stamp in still_stamps:
-            video.stills.append((run.seconds(stamp), _jpeg(picture)))
-        if stamp == best:
-            video.preview, video.preview_s = draw(rgb, scenes[stamp], settings.preview_width), run.seconds(stamp)
-    video.mp4, video.size = encoder.finish(), encoder.size
+    with _Encoder(settings, play_s=max(life_s * slowdown, 1.0 / settings.frames_per_s)) as encoder:
+        for stamp, rgb in _frames(recording, run.image_topic):
+            if stamp not in scenes:
+                continue
+            picture = draw(rgb, scenes[stamp], settings.width)
+            encoder.show(picture, (stamp - stamps[0]) * slowdown / NS_PER_S)
+            if stamp in still_stamps:
+                video.stills.append((run.seconds(stamp), _jpeg(picture)))
+            if stamp == best:
+                video.preview, video.preview_s = draw(rgb, scenes[stamp], settings.preview_width), run.seconds(stamp)
+        video.mp4, video.size = encoder.finish(), encoder.size
     return video
 
 
 class _Encoder:
-    """Constant-rate H.264: each picture is shown until the next one is due, so that a gap is seen as a freeze."""
+    """Constant-rate H.264: each picture is shown until the next one is due, so that a gap is seen as a freeze.
+
+    A context manager: its temporary file is gone when it ends.
+    """
 
     def __init__(self, settings: VideoSettings, play_s: float) -> None:
         self.size = (0, 0)
@@ -92,11 +95,19 @@ class _Encoder:
         budget_bits = min(settings.megabytes * play_s / 60, 4 * settings.megabytes) * 8e6
         self._bits_per_s = int(max(60_000, min(budget_bits / play_s, 4_000_000)))
         self._rate = settings.frames_per_s
-        self._file = BytesIO()
-        self._container = av.open(self._file, "w", format="mp4", options={"movflags": "faststart"})
+        # A file, not memory: to put the index first, FFmpeg reads again what it wrote.
+        self._folder = TemporaryDirectory(prefix="gaze_vlm_report_")
+        self._path = Path(self._folder.name) / "video.mp4"
+        self._container = av.open(str(self._path), "w", format="mp4", options={"movflags": "faststart"})
         self._stream = None
         self._pending: np.ndarray | None = None
         self._ticks = 0
+
+    def __enter__(self) -> _Encoder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
 
     def show(self, picture: np.ndarray, at_s: float) -> None:
         """Show ``picture`` (h, w, 3) uint8 RGB from ``at_s`` on."""
@@ -111,7 +122,7 @@ class _Encoder:
         for packet in self._stream.encode(None):
             self._container.mux(packet)
         self._container.close()
-        return self._file.getvalue()
+        return self._path.read_bytes()
 
     def _open(self, picture: np.ndarray) -> None:
         height, width = picture.shape[:2]

@@ -1,4 +1,4 @@
-"""Both packages build and install in every way that is promised, with all their files, and say the same about themselves."""
+"""Both packages build and install in every way that is promised, with all their files, and agree about themselves."""
 
 import ast
 import os
@@ -18,11 +18,15 @@ from gaze_vlm_ros.environment import PREFIX, child_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "gaze_vlm_ros"
-NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", "out", "build", "install", "log", "data", "runs", "__pycache__", ".*_cache", "*.egg-info"
-)
+OUTPUTS = {".git", ".venv", "out", "build", "install", "log", "data", "runs"}
 ROS_PACKAGES = ("msgs", "interfaces", "rclpy", "std_srvs", "launch", "launch_ros")
 OPTIONAL = {"cv_bridge", "ament_index_python"}
+
+
+def not_copied(folder: str, names: list[str]) -> set[str]:
+    """Products at the root and caches anywhere."""
+    caches = {name for name in names if name == "__pycache__" or name.endswith(("_cache", ".egg-info"))}
+    return caches | OUTPUTS if Path(folder) == ROOT else caches
 
 
 def shipped(folder: str) -> set[str]:
@@ -64,7 +68,7 @@ def run(command: list[str], folder: Path, environ: dict[str, str] | None = None)
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a copy of this checkout in src/gaze_vlm_ros, its links kept."""
     workspace = tmp_path_factory.mktemp("workspace")
-    shutil.copytree(ROOT, workspace / "src" / NAME, symlinks=True, ignore=NOT_COPIED)
+    shutil.copytree(ROOT, workspace / "src" / NAME, symlinks=True, ignore=not_copied)
     return workspace
 
 

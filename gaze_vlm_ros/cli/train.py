@@ -1,0 +1,32 @@
+"""``gaze-vlm-ros train``: the three stages of the vision-language model, one after the other; a killed run goes on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, default=Path("data/kitchen"), help="episodes of `gaze-vlm-ros generate`")
+    parser.add_argument("--out", type=Path, default=Path("runs"), help="folder for the runs; the model ends in OUT/vlm/checkpoint")
+    parser.add_argument("--encoder-minutes", type=float, default=25.0, help="time for the frame encoder")
+    parser.add_argument("--minutes", type=float, default=16.0, help="time for gaze block and language model")
+    parser.add_argument("--name", default="gaze-vlm-kitchen-tiny", help="name of the model")
+    parser.add_argument("--threads", type=int, default=2, help="torch threads")
+
+
+def run(args: argparse.Namespace) -> int:
+    import torch
+
+    from gaze_vlm_ros.training.cache_tokens import cache_tokens
+    from gaze_vlm_ros.training.loop import LoopSettings
+    from gaze_vlm_ros.training.pretrain_encoder import pretrain
+    from gaze_vlm_ros.training.train_vlm import train_vlm
+
+    torch.set_num_threads(args.threads)
+    encoder = args.out / "encoder"
+    pretrain(args.data, encoder, LoopSettings(minutes=args.encoder_minutes, learning_rate=1e-3))
+    cache_tokens(args.data, encoder / "checkpoint", args.out / "tokens")
+    loop = LoopSettings(minutes=args.minutes, learning_rate=8e-4)
+    train_vlm(args.out / "tokens", encoder / "checkpoint", args.out / "vlm", loop, name=args.name)
+    return 0

@@ -1,0 +1,47 @@
+"""A ROS context of this test session alone, and the helpers that drive one node in it."""
+
+import os
+import time
+
+import pytest
+
+from gaze_vlm_ros.environment import DomainLease
+
+
+@pytest.fixture(scope="session")
+def domain():
+    with DomainLease() as lease:
+        before = {name: os.environ.get(name) for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE")}
+        os.environ |= {"ROS_DOMAIN_ID": str(lease.domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+        yield lease.domain_id
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+@pytest.fixture
+def spin(domain):
+    """``spin(node, until)`` spins nodes made in a fresh context until ``until()`` holds; False where it never did."""
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+
+    rclpy.init()
+    executor = SingleThreadedExecutor()
+    nodes = []
+
+    def run(node, until=lambda: False, seconds=5.0):
+        if node not in nodes:
+            nodes.append(node)
+            executor.add_node(node)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            executor.spin_once(timeout_sec=0.02)
+            if until():
+                return True
+        return until()
+
+    yield run
+    for node in nodes:
+        executor.remove_node(node)
+        node.destroy_node()
+    executor.shutdown()
+    rclpy.shutdown()

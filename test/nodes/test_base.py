@@ -1,0 +1,177 @@
+"""The life-cycle base class: gates, failures with reasons, parameters, diagnostics."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from std_msgs.msg import Header
+
+from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.nodes import qos
+from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.parameters import Parameters, parameter
+
+
+@dataclass(frozen=True)
+class ProbeParameters(Parameters):
+    fault: str = parameter("", "where to fail", choices=("", "setup", "error", "callback", "worker"))
+    rate_hz: float = parameter(10.0, "rate", low=1, high=100, live=True)
+
+
+class Probe(ManagedNode):
+    """Passes headers on; fails where it is told to."""
+
+    Parameters = ProbeParameters
+
+    def _setup(self):
+        self.heard, self.taken, self.closed, self.worked = [], [], 0, threading.Event()
+        self.out = self.advertise(Header, "out", qos.RESULT)
+        self.subscribe(Header, "in", self._on_header, qos.RESULT, silent_after_s=0.1)
+        self.take = self.inbox(Header, "in", lambda message: self.taken.append(message.frame_id), qos.RESULT)
+        self.worker(self._work)
+        if self.parameters.fault == "setup":
+            raise RuntimeError("the lamp is broken")
+        if self.parameters.fault == "error":
+            raise GazeVlmError("no lamp; buy one")
+
+    def _teardown(self):
+        self.closed += 1
+
+    def _on_header(self, message):
+        if self.parameters.fault == "callback":
+            raise KeyError("no such lamp")
+        if not message.frame_id:
+            raise ValueError("a header needs a frame_id")
+        self.heard.append(message.frame_id)
+        self.out.publish(message)
+
+    def _work(self, halt):
+        self.worked.set()
+        if self.parameters.fault == "worker":
+            raise OSError("the lamp fell")
+        halt.wait()
+
+
+@pytest.fixture
+def other(spin):
+    node = Node("other")
+    node.pub = node.create_publisher(Header, "in", qos.RESULT)
+    node.got, node.statuses = [], []
+    node.create_subscription(Header, "out", lambda message: node.got.append(message.frame_id), qos.RESULT)
+    node.create_subscription(DiagnosticArray, "diagnostics", lambda m: node.statuses.extend(m.status), qos.RESULT)
+    spin(node, seconds=0.0)
+    return node
+
+
+@pytest.fixture
+def probe(spin):
+    node = Probe("probe")
+    spin(node, seconds=0.0)
+    return node
+
+
+def up(probe, fault=""):
+    probe.set_parameters([Parameter("fault", value=fault)])
+    configured = probe.trigger_configure()
+    return configured if configured.name != "SUCCESS" else probe.trigger_activate()
+
+
+def state(probe):
+    return probe._state_machine.current_state[1]
+
+
+def send(spin, other, *frames, until):
+    assert spin(other, lambda: other.pub.get_subscription_count() >= 2)
+    for frame in frames:
+        other.pub.publish(Header(frame_id=frame))
+    return spin(other, until)
+
+
+def test_messages_flow_only_while_the_node_is_active(spin, probe, other):
+    assert probe.trigger_configure().name == "SUCCESS"
+    assert spin(other, lambda: other.pub.get_subscription_count() == 2)
+    other.pub.publish(Header(frame_id="before"))
+    spin(other, seconds=0.2)
+    probe.trigger_activate()
+    # The sentinel proves that nothing of "before" is still to come.
+    assert send(spin, other, "sentinel", until=lambda: "sentinel" in other.got)
+    probe.take()
+    assert probe.heard == ["sentinel"] and probe.taken == ["sentinel"] and other.got == ["sentinel"]
+    probe.trigger_deactivate()
+    probe.out.publish(Header(frame_id="after"))
+    probe.trigger_activate()
+    probe.out.publish(Header(frame_id="second sentinel"))
+    assert spin(other, lambda: "second sentinel" in other.got)
+    assert "after" not in other.got
+
+
+@pytest.mark.parametrize(("fault", "words"), [("setup", "RuntimeError: the lamp is broken"), ("error", "no lamp; buy one")])
+def test_a_failed_setup_says_why_tears_down_and_can_be_tried_again(spin, probe, other, fault, words):
+    assert up(probe, fault).name == "ERROR"
+    assert state(probe) == "unconfigured" and probe.closed == 1 and words in probe.failure
+    assert spin(other, lambda: any(s.level == DiagnosticStatus.ERROR and words in s.message for s in other.statuses))
+    assert up(probe).name == "SUCCESS" and probe.failure == ""
+
+
+@pytest.mark.parametrize(("fault", "words"), [("callback", "KeyError"), ("worker", "OSError: the lamp fell")])
+def test_an_unexpected_exception_fails_the_node_and_not_the_process(spin, probe, other, fault, words):
+    up(probe, fault)
+    if fault == "callback":
+        send(spin, other, "x", until=lambda: state(probe) == "unconfigured")
+    assert spin(probe, lambda: state(probe) == "unconfigured")
+    assert words in probe.failure and probe.closed == 1 and not probe.active
+
+
+def test_a_bad_message_is_refused_named_once_and_the_node_goes_on(spin, probe, other):
+    up(probe)
+    assert send(spin, other, "", "", "good", until=lambda: probe.heard == ["good"])
+    other.statuses.clear()
+    probe.report()
+    assert spin(other, lambda: bool(other.statuses))
+    status = next(s for s in other.statuses if s.name.endswith("probe"))
+    assert status.level == DiagnosticStatus.WARN and "in: 2 refused, last because a header needs a frame_id" in status.message
+
+
+def test_silence_and_a_second_publisher_are_reported(spin, probe, other):
+    up(probe)
+    second = other.create_publisher(Header, "in", qos.RESULT)
+    assert spin(other, lambda: probe.count_publishers("in") == 2)
+    time.sleep(0.15)
+    probe.report()
+
+    def warned():
+        return [s.message for s in other.statuses if "in has 2 publishers; stop all but one" in s.message]
+
+    assert spin(other, lambda: bool(warned()))
+    assert "in: silent for 0." in warned()[-1]
+    other.destroy_publisher(second)
+
+
+def test_parameters_are_refused_with_a_reason_and_the_node_stays_up(spin, probe):
+    up(probe)
+    for change, words in (
+        (Parameter("rate_hz", value=1000), "rate_hz must be 1 to 100"),
+        (Parameter("fault", value="setup"), "takes effect on configure"),
+        (Parameter("lamp", value=1), "unknown parameter lamp"),
+    ):
+        result = probe.set_parameters_atomically([change])
+        assert not result.successful and words in result.reason
+    assert probe.set_parameters_atomically([Parameter("rate_hz", value=50)]).successful
+    assert probe.parameters.rate_hz == 50.0 and probe.active
+
+
+def test_a_worker_ends_with_the_activity_of_the_node(spin, probe):
+    up(probe)
+    assert probe.worked.wait(2.0)
+    threads = list(probe._running)
+    probe.trigger_deactivate()
+    assert not any(thread.is_alive() for thread in threads)
+    probe.trigger_shutdown()
+    assert state(probe) == "finalized" and probe.closed == 1
