@@ -14,6 +14,7 @@ LIBRARIES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
     "libOSMesa.so.8": "libosmesa6",
+    "libgthread-2.0.so.0": "libglib2.0-0",
     "libusb-1.0.so.0": "libusb-1.0-0",
     "libgomp.so.1": "libgomp1",
 }

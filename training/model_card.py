@@ -38,14 +38,15 @@ def _about(config: dict, size: float) -> str:
         "Names the wearer's activity and the event to come from five egocentric frames (one per second), with gaze as\n"
         "an optional input. A transformers LLaVA-type model (SigLIP encoder, projector, Llama) with the gaze block of\n"
         f"Gaze-VLM (arXiv 2510.21356) between projector and language model; {size:.1f} MB, half precision. It learnt\n"
-        "from nothing but this package's simulated kitchen: expect sense there and nowhere else. No person's data were used."
+        "from nothing but this package's simulated kitchen: expect sense there and nowhere else. No person's data\n"
+        "were used."
     )
 
 
 def _stages(checkpoint: Path) -> str:
     rows = [
         [s.name, str(s.steps), f"{s.elapsed_s / 60:.1f}", str(s.seed), str(s.episodes), s.data_sha256[:12],
-         ", ".join(f"{k} {v:g}" for k, v in s.settings.items()),
+         ", ".join(f"{k} {v:g}" if isinstance(v, (int, float)) else f"{k}: {v}" for k, v in s.settings.items()),
          ", ".join(f"{k} {v:.3f}" for k, v in s.validation.items())]
         for s in load_stages(checkpoint)
     ]

@@ -9,7 +9,7 @@ together, then frozen.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from gaze_vlm_ros.language import vocabulary
 from gaze_vlm_ros.training.augment import augment
-from gaze_vlm_ros.training.command import add_loop_arguments, loop_settings, run_command, say
+from gaze_vlm_ros.training.command import add_loop_arguments, bfloat16_pays, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import Episode, of_split, read_episodes
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import Stage, data_digest, save_stages
@@ -35,14 +35,10 @@ POSITION_WEIGHT = 0.3
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """``bfloat16``: None = where the processor multiplies it in hardware."""
+    """``bfloat16``: multiply in half precision; by default where the processor can."""
 
     batch: int = 32
-    bfloat16: bool | None = None
-
-    @property
-    def use_bfloat16(self) -> bool:
-        return torch.cpu._is_avx512_bf16_supported() if self.bfloat16 is None else self.bfloat16
+    bfloat16: bool = field(default_factory=bfloat16_pays)
 
 
 class EncoderTask(nn.Module):
@@ -117,7 +113,7 @@ def pretrain(
     checked = np.linspace(0, len(held_out) - 1, min(VALIDATION_FRAMES, len(held_out))).astype(int)
 
     def cost(pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.use_bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
             logits, misplaced = task(pixels)
         named = F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), weights)
         return named + POSITION_WEIGHT * misplaced.float(), logits.float()

@@ -9,7 +9,7 @@ mean that lambda weighs.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch import Tensor
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.training.answers import Input, answer
 from gaze_vlm_ros.training.cache_tokens import encoder_digest
-from gaze_vlm_ros.training.command import add_loop_arguments, loop_settings, run_command, say
+from gaze_vlm_ros.training.command import add_loop_arguments, bfloat16_pays, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import Stage, load_stages, save_stages
@@ -38,11 +38,13 @@ class SettingsError(GazeVlmError):
 
 @dataclass(frozen=True)
 class VLMSettings:
-    """``regulariser`` is lambda; ``gaze_dropout`` the share of windows trained without gaze as input."""
+    """``regulariser`` is lambda; ``gaze_dropout`` the share of windows trained without gaze as input; ``bfloat16``:
+    multiply in half precision, by default where the processor can."""
 
     batch: int = 64
     regulariser: float = 1.0
     gaze_dropout: float = 0.5
+    bfloat16: bool = field(default_factory=bfloat16_pays)
 
     def __post_init__(self) -> None:
         if self.batch < 1:
@@ -59,8 +61,9 @@ def window_losses(
     """The loss of a batch of windows; ``given_windows`` (B,) bool: which of them get their gaze as input."""
     given = (batch.gaze.sum(-1) > 0) & given_windows[:, None]
     features, attention = model.attend(batch.tokens, batch.gaze, given)
-    words = word_loss(model.logits(features.repeat_interleave(len(KINDS), 0), ids), ids, scored)
-    kl = gaze_kl(batch.target, attention, (batch.target.sum(-1) > 0) & ~given)
+    logits = model.logits(features.repeat_interleave(len(KINDS), 0), ids).float()
+    words = word_loss(logits, ids, scored)
+    kl = gaze_kl(batch.target, attention.float(), (batch.target.sum(-1) > 0) & ~given)
     return {"loss": words + regulariser * kl, "words": words, "gaze_kl": kl}
 
 
@@ -97,7 +100,8 @@ def train_vlm(
         picked = drawn(windows, step, settings.batch, loop.seed)
         given = torch.rand(len(picked)) >= settings.gaze_dropout
         ids, scored = sentences.batch(data.last(picked))
-        return window_losses(model, data.batch(picked), ids, scored, given, settings.regulariser)
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
+            return window_losses(model, data.batch(picked), ids, scored, given, settings.regulariser)
 
     def evaluate() -> dict[str, float]:
         return validation_scores(model, tokenizer, data, sentences, checked)

@@ -82,8 +82,8 @@ class ProcessGraph:
             PARENT_VARIABLE: str(os.getpid()),
             "RCUTILS_COLORIZED_OUTPUT": "0",
             "PYTHONUNBUFFERED": "1",
+            "RCUTILS_CONSOLE_OUTPUT_FORMAT": _LINE_FORMAT,
         }
-        environment.setdefault("RCUTILS_CONSOLE_OUTPUT_FORMAT", _LINE_FORMAT)
         try:
             for spec in deployment.nodes:
                 self._processes.append(self._start(spec, environment))

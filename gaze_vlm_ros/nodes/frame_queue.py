@@ -18,7 +18,7 @@ class FrameGrid:
     def __init__(self, rate_hz: float) -> None:
         self._period_ns = round(NS_PER_S / rate_hz)
         # Stamps of a regular camera scatter about the grid: one that is a little early belongs to the next period.
-        self._early_ns = self._period_ns // 10
+        self._early_ns = self._period_ns // 5
         self._first_ns: int | None = None
         self._index = -1
         self._newest_ns = 0

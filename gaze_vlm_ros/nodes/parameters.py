@@ -133,14 +133,16 @@ def changed(values: P, changes: Sequence[Parameter], configured: bool) -> tuple[
     """``values`` with ``changes``, or ``values`` as they were and the reason for which the change is refused."""
     known = specs(type(values))
     mine = {change.name: change.value for change in changes if not change.name.startswith(_OF_RCLPY)}
-    for name in mine:
-        if name not in known:
-            reason = f"unknown parameter {name}; this node knows {', '.join(sorted(known))}"
-            return values, SetParametersResult(successful=False, reason=reason)
-        if configured and not known[name][0].live:
-            reason = f"parameter {name} takes effect on configure: deactivate and clean up the node first"
-            return values, SetParametersResult(successful=False, reason=reason)
     try:
-        return dataclasses.replace(values, **mine), SetParametersResult(successful=True)
+        for name in mine:
+            if name not in known:
+                raise ParameterError(f"unknown parameter {name}; this node knows {', '.join(sorted(known))}")
+        after = dataclasses.replace(values, **mine)
+        for name in mine:
+            if configured and not known[name][0].live and getattr(after, name) != getattr(values, name):
+                raise ParameterError(
+                    f"parameter {name} takes effect on configure: deactivate and clean up the node first"
+                )
     except ParameterError as error:
         return values, SetParametersResult(successful=False, reason=str(error))
+    return after, SetParametersResult(successful=True)

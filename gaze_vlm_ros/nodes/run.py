@@ -40,12 +40,18 @@ def run(make: Callable[[], Node]) -> int:
         return 2
     spinner = _Spinner(node)
     spinner.start()
-    while spinner.is_alive() and signal.sigtimedwait(_STOPPING, 0.2) is None:
+    while spinner.is_alive() and not _asked_to_stop(0.2):
         pass
     _end_within(ENDS_WITHIN_S)
     spinner.finish()
     rclpy.try_shutdown()
     return spinner.code
+
+
+def _asked_to_stop(seconds: float) -> bool:
+    received = signal.sigtimedwait(_STOPPING, seconds)
+    # A process that was stopped and continued gets an empty answer, with signal 0.
+    return received is not None and received.si_signo in _STOPPING
 
 
 class _Spinner(threading.Thread):

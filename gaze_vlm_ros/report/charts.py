@@ -13,8 +13,10 @@ from gaze_vlm_ros.report.run import Run
 from gaze_vlm_ros.types import EyeMovement, EyeMovementKind
 
 WIDTH = 1040
-LABEL = 64
+LABEL = 76
 OLDEST_MS = 10_000.0
+FEW_SAMPLES = 120
+"""So few gaze samples are drawn one by one."""
 
 
 def gaze_trace(run: Run) -> Markup:
@@ -29,16 +31,20 @@ def gaze_trace(run: Run) -> Markup:
     parts = []
     for second in svg.ticks(0, end_s, 12):
         x = LABEL + second * scale
-        parts += [svg.line(x, 0, x, 252, "grid"), svg.text(x, 266, f"{second:g} s", "tick", "middle")]
+        parts += [svg.line(x, 0, x, 252, "grid"), svg.text(x, 266, f"{second:g} s", "tick", "end" if x > WIDTH - 20 else "middle")]
     for axis, (name, top) in enumerate((("x", 4), ("y", 114))):
         low, high = _limits(points[:, axis])
-        unit = 96 / (high - low)
+        # As seen by a reader: right is up in the trace of x, down is down in that of y.
+        first, unit = (high, -96 / (high - low)) if name == "x" else (low, 96 / (high - low))
         for value in svg.ticks(low, high, 3):
-            y = top + (value - low) * unit
+            y = top + (value - first) * unit
             parts += [svg.line(LABEL, y, WIDTH, y, "grid"), svg.text(LABEL - 6, y + 4, f"{value:g}", "tick", "end")]
         parts.append(svg.text(0, top + 12, f"{name} [px]", "label"))
-        heights = top + (np.clip(points[:, axis], low, high) - low) * unit
-        parts.append(svg.path(trace_path(LABEL + seconds * scale, heights), f"trace trace-{name}"))
+        heights = top + (np.clip(points[:, axis], low, high) - first) * unit
+        across = LABEL + seconds * scale
+        if len(across) <= FEW_SAMPLES:
+            parts += [svg.circle(x, y, 3, "sample") for x, y in zip(across, heights, strict=True) if np.isfinite(y)]
+        parts.append(svg.path(trace_path(across, heights), f"trace trace-{name}"))
     parts.append(svg.text(0, 244, "movements", "label"))
     parts += [_movement(run, movement, scale) for movement in run.eye_movements]
     return svg.svg(WIDTH, 272, parts, "Gaze point in the scene image against time, and the eye movements")

@@ -49,10 +49,10 @@ def render(run: Run, figures: dict, video: Video | None, title: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Three figures that matter, or a dash."""
+    """As many figures as matter, or a dash."""
     if value is None:
         return "–"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
 
 
 def _video(video: Video | None) -> dict | None:
@@ -60,9 +60,11 @@ def _video(video: Video | None) -> dict | None:
         return None
     return {
         "source": _data("video/mp4", video.mp4),
+        "poster": _data("image/jpeg", video.poster),
         "width": video.size[0],
         "height": video.size[1],
         "slowdown": video.slowdown,
+        "start": video.start_s,
         "stills": [(f"{second:.2f}", _data("image/jpeg", picture)) for second, picture in video.stills],
     }
 
@@ -99,7 +101,7 @@ def _histograms(run: Run) -> list[tuple[str, int, Markup]]:
     amplitudes = [m.amplitude_rad * 57.29578 for m in saccades if m.amplitude_rad == m.amplitude_rad]
     rows = [
         ("fixation duration [ms]", [m.duration_s * 1e3 for m in fixations], 1000, 20, "ms", "fixation"),
-        ("saccade amplitude [degrees]", amplitudes, 40, 20, "°", "saccade"),
+        ("saccade amplitude [°]", amplitudes, 40, 20, "°", "saccade"),
         ("blink duration [ms]", [m.duration_s * 1e3 for m in blinks], 500, 20, "ms", "blink"),
     ]
     return [(name, len(values), charts.histogram(values, top, bins, unit, name, css)) for name, values, top, bins, unit, css in rows if values]

@@ -13,8 +13,7 @@ MUTED = (150, 156, 164)
 RIGHT = (112, 214, 190)
 WRONG = (250, 160, 92)
 _FONT = cv2.FontFace("sans")
-_HEAT_TOP = np.array([255, 214, 64], np.float32)
-_HEAT_LOW = np.array([214, 40, 96], np.float32)
+_HEAT_COLOURS = np.linspace((214, 40, 96), (255, 214, 64), 256).astype(np.uint8)[None]
 
 
 @dataclass(frozen=True)
@@ -65,12 +64,12 @@ def blend_attention(picture: np.ndarray, attention: np.ndarray) -> np.ndarray:
     uniform = share.mean()
     if share.max() <= 2 * uniform or uniform <= 0:
         return picture
+    size = picture.shape[1], picture.shape[0]
     heat = np.clip((share - uniform) / (share.max() - uniform), 0, 1)
-    heat = cv2.resize(heat, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_CUBIC)
-    heat = np.clip(heat, 0, 1)[..., None]
-    colour = _HEAT_LOW + (_HEAT_TOP - _HEAT_LOW) * heat
-    opacity = 0.62 * np.sqrt(heat)
-    return (picture * (1 - opacity) + colour * opacity).astype(np.uint8)
+    heat = np.clip(cv2.resize(heat, size, interpolation=cv2.INTER_CUBIC), 0, 1)
+    colour = cv2.LUT(cv2.merge([(heat * 255).astype(np.uint8)] * 3), _HEAT_COLOURS)
+    opacity = 0.62 * cv2.sqrt(heat)
+    return cv2.blendLinear(picture, colour, 1 - opacity, opacity)
 
 
 def _ring(picture: np.ndarray, x: float, y: float) -> None:
@@ -107,14 +106,17 @@ def _strip(scene: Scene, width: int) -> np.ndarray:
 
 
 def _write(image: np.ndarray, text: str, x: int, y: int, colour: tuple[int, int, int], size: float, room: int) -> None:
-    """Write ``text`` at baseline (x, y), smaller where it would not fit into ``room`` px."""
-    if not text:
-        return
+    """Write ``text`` at baseline (x, y): smaller where it would not fit into ``room`` px, then cut."""
     pixels = round(size)
-    while pixels > 8 and _width(text, pixels) > room:
+    while pixels > 0.75 * size and _width(text, pixels) > room:
         pixels -= 1
-    cv2.putText(image, text, (x, y), colour, _FONT, pixels, 500)
+    if _width(text, pixels) > room:
+        while text and _width(text + "…", pixels) > room:
+            text = text[:-1]
+        text += "…"
+    if text:
+        cv2.putText(image, text, (x, y), colour, _FONT, pixels, 500)
 
 
 def _width(text: str, pixels: int) -> int:
-    return cv2.getTextSize((1, 1), text, (0, 0), _FONT, pixels, 500)[2]
+    return cv2.getTextSize((1, 1), text, (0, 0), _FONT, pixels, 500)[2] if text else 0

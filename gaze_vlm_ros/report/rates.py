@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from gaze_vlm_ros.report.charts import interval_bar
+from gaze_vlm_ros.scoring import REPEAT_S
 
 NAMES = {
     "activity_accuracy": "activity: the model",
-    "event_accuracy": "next event: the model",
     "majority.activity": "activity: always the most frequent one",
+    "repeat.activity": f"activity: what the model said {REPEAT_S:g} s earlier",
+    "event_accuracy": "next event: the model",
     "majority.event": "next event: always the most frequent one",
-    "repeat.activity": "activity: repeat the model's last output",
-    "repeat.event": "next event: repeat the model's last output",
+    "repeat.event": f"next event: what the model said {REPEAT_S:g} s earlier",
     "assist.success": "assistance with the model's prediction",
     "assist.without_prediction": "assistance without prediction",
     "assist.with_truth": "assistance with the truth (upper bound)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -153,9 +154,9 @@ class Run:
     def frame_stamps(self) -> list[int]:
         return self.image_topics.get(self.image_topic, [])
 
-    @property
+    @cached_property
     def start_ns(self) -> int:
-        """Time zero of every chart: the earliest thing sensed."""
+        """Time zero of every chart: the earliest thing sensed; to be asked only once all is collected."""
         return min(self._sensed(), default=0)
 
     @property

@@ -34,6 +34,7 @@ class SceneLookup:
         self._attention_ns = [attention.stamp_ns for attention in run.attention]
         self._assist_ns = [state.stamp_ns for state in run.assist]
         self._truth = TruthLookup(run.truth)
+        self._digits = 1 if run.duration_s >= 10 else 2
         # A slow tracker's nearest sample may be half its interval away.
         self._near_ns = max(GAZE_NEAR_NS, int(0.6 * NS_PER_S / run.gaze.rate_hz)) if run.gaze.rate_hz else GAZE_NEAR_NS
 
@@ -51,7 +52,7 @@ class SceneLookup:
         return Scene(
             gaze_px=self._gaze(stamp_ns),
             attention=attention.grid if attention else None,
-            title=f"{self._run.seconds(stamp_ns):.1f} s",
+            title=f"{self._run.seconds(stamp_ns):.{self._digits}f} s",
             robot=self._robot(stamp_ns),
             lines=lines,
         )

@@ -11,11 +11,11 @@ CHARACTER_PX = 6.1
 """Mean width of a character at the charts' 11 px."""
 
 
-def svg(width: float, height: float, parts: Iterable[str], label: str) -> Markup:
-    """One ``<svg>`` that keeps its proportions; ``label`` is read aloud instead of it."""
-    body = Markup("").join(parts)
-    return Markup('<svg viewBox="0 0 {:.0f} {:.0f}" width="{:.0f}" height="{:.0f}" role="img" aria-label="{}">{}</svg>').format(
-        width, height, width, height, label, body
+def svg(width: float, height: float, parts: Iterable[str], label: str, data: dict[str, float] | None = None) -> Markup:
+    """One ``<svg>`` that keeps its proportions; ``label`` is read aloud instead of it, ``data`` is for the page's script."""
+    attributes = Markup("").join(Markup(' data-{}="{:.4f}"').format(name, value) for name, value in (data or {}).items())
+    return Markup('<svg viewBox="0 0 {0:.0f} {1:.0f}" width="{0:.0f}" height="{1:.0f}" role="img" aria-label="{2}"{3}>{4}</svg>').format(
+        width, height, label, attributes, Markup("").join(parts)
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -54,10 +53,9 @@ def timeline(run: Run) -> Markup:
     rows = [row for row in rows_of(run) if row.segments]
     if not rows:
         return Markup("")
-    end_s = max(segment.end_s for row in rows for segment in row.segments)
-    length = max(min(STRIP_S, end_s), end_s / MOST_STRIPS)
-    strips = [_strip(rows, i * length, length) for i in range(math.ceil(end_s / length - 1e-6))]
-    return Markup("").join(strips)
+    end_s = max(run.duration_s, 0.1)
+    count = min(max(1, round(end_s / STRIP_S)), MOST_STRIPS)
+    return Markup("").join(_strip(rows, i * end_s / count, end_s / count) for i in range(count))
 
 
 def rows_of(run: Run) -> list[Row]:
@@ -132,7 +130,7 @@ def _strip(rows: Sequence[Row], start_s: float, length_s: float) -> Markup:
         for segment in row.segments:
             parts += _segment(segment, y, start_s, length_s, scale)
     label = f"Timeline from {start_s:.0f} to {start_s + length_s:.0f} seconds"
-    return svg.svg(WIDTH, height, parts, label)
+    return svg.svg(WIDTH, height, parts, label, {"start": start_s, "length": length_s, "left": LABEL / WIDTH})
 
 
 def _segment(segment: Segment, y: float, start_s: float, length_s: float, scale: float) -> list[Markup]:

@@ -41,18 +41,20 @@ class VideoSettings:
 
 @dataclass
 class Video:
-    """An H.264 ``mp4``, ``slowdown`` times slower than life; ``stills`` are JPEGs of a recording of few frames.
+    """An H.264 ``mp4`` from ``start_s`` of the run, ``slowdown`` times slower than life.
 
-    ``preview`` is the picture (H, W, 3) uint8 RGB that stands best for the run, of the frame at ``preview_s``.
+    ``stills`` are JPEGs of a recording of few frames.
+    ``preview`` is the picture (H, W, 3) uint8 RGB that stands best for the run, ``poster`` a small JPEG of it.
     """
 
     mp4: bytes = b""
     size: tuple[int, int] = (0, 0)
     slowdown: float = 1.0
+    start_s: float = 0.0
     shown_s: float = 0.0
     stills: list[tuple[float, bytes]] = field(default_factory=list)
     preview: np.ndarray | None = None
-    preview_s: float = 0.0
+    poster: bytes = b""
 
 
 def make_video(recording: Path, run: Run, settings: VideoSettings | None = None) -> Video | None:
@@ -66,7 +68,7 @@ def make_video(recording: Path, run: Run, settings: VideoSettings | None = None)
     lookup = SceneLookup(run)
     scenes = {stamp: lookup.at(stamp) for stamp in stamps if stamp - stamps[0] <= life_s * NS_PER_S}
     best = _best_stamp(scenes)
-    video = Video(slowdown=slowdown, shown_s=life_s)
+    video = Video(slowdown=slowdown, start_s=run.seconds(stamps[0]), shown_s=life_s)
     few = len(stamps) < 30
     still_stamps = set(np.array(stamps)[np.linspace(0, len(stamps) - 1, settings.stills).astype(int)]) if few else set()
     with _Encoder(settings, play_s=max(life_s * slowdown, 1.0 / settings.frames_per_s)) as encoder:
@@ -78,7 +80,7 @@ def make_video(recording: Path, run: Run, settings: VideoSettings | None = None)
             if stamp in still_stamps:
                 video.stills.append((run.seconds(stamp), _jpeg(picture)))
             if stamp == best:
-                video.preview, video.preview_s = draw(rgb, scenes[stamp], settings.preview_width), run.seconds(stamp)
+                video.preview, video.poster = draw(rgb, scenes[stamp], settings.preview_width), _jpeg(picture)
         video.mp4, video.size = encoder.finish(), encoder.size
     return video
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 HEATMAP_FLOOR = 1e-3
@@ -24,9 +25,11 @@ class BlockOutput(NamedTuple):
 class GazeAttention(nn.Module):
     """One query per frame looks at that frame's patches, eight heads at a time.
 
-    Per head, ``scores = (W_q q) . (W_k x)``. With a single query per frame it is some twenty times cheaper to carry
-    the query into the patches' space, ``(W_k^T W_q q) . x``, and to apply ``W_v`` after the weighted sum; the numbers
-    are the same and no patch is ever projected.
+    Per head, ``scores = (W_q q) . (W_k x)`` with ``x = LN(patch) = gain * n + bias``. With a single query per frame it
+    is some twenty times cheaper to carry the query into the space of the normalised patches n,
+    ``(W_k^T W_q q) * gain``, and to apply gain, bias and ``W_v`` after the weighted sum. The bias shifts all scores of
+    a frame alike, which the softmax forgets. The numbers are the same, no patch is ever projected, and with a frozen
+    encoder none has a gradient.
     """
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -39,18 +42,20 @@ class GazeAttention(nn.Module):
         self.to_out = nn.Linear(dim, dim, bias=False)
         self.gaze_scale = nn.Parameter(torch.full((heads,), 0.5))
 
-    def forward(self, query: Tensor, patches: Tensor, log_gaze: Tensor | None) -> tuple[Tensor, Tensor]:
-        """``query`` (B, T, D), ``patches`` (B, T, P, D), ``log_gaze`` (B, T, P) -> (B, T, D), weights (B, T, H, P)."""
-        dim = query.shape[-1]
-        x = self.norm_patches(patches)
+    def forward(self, query: Tensor, normal: Tensor, log_gaze: Tensor | None) -> tuple[Tensor, Tensor]:
+        """``query`` (B, T, D), patches of mean 0 and variance 1 ``normal`` (B, T, P, D), ``log_gaze`` (B, T, P) -> the
+        update of the query (B, T, D), weights (B, T, H, P)."""
+        dim, norm = query.shape[-1], self.norm_patches
         q = self.to_query(self.norm_query(query)).unflatten(-1, (self.heads, -1))
         key = self.to_key.weight.view(self.heads, -1, dim)
         value = self.to_value.weight.view(self.heads, -1, dim)
-        scores = torch.einsum("bthe,hed->bthd", q, key) @ x.transpose(-1, -2) * self.scale
+        carried = torch.einsum("bthe,hed->bthd", q * self.scale, key) * norm.weight
+        scores = carried @ normal.transpose(-1, -2)
         if log_gaze is not None:
             scores = scores + self.gaze_scale[:, None] * log_gaze[:, :, None]
-        weights = scores.softmax(dim=-1)
-        mixed = torch.einsum("bthd,hed->bthe", weights @ x, value).flatten(-2)
+        weights = scores.float().softmax(dim=-1)
+        seen = (weights @ normal) * norm.weight + norm.bias
+        mixed = torch.einsum("bthd,hed->bthe", seen, value).flatten(-2)
         return self.to_out(mixed), weights
 
 
@@ -80,11 +85,12 @@ class GazeBlock(nn.Module):
         True; every other frame is attended without it.
         """
         query = self.make_query(patches.mean(dim=(1, 2)))[:, None].expand(-1, patches.shape[1], -1)
+        normal = F.layer_norm(patches, patches.shape[-1:])
         log_gaze = None
         if heatmap is not None and given is not None:
             log_gaze = torch.where(given[..., None], (heatmap + HEATMAP_FLOOR).log(), 0.0)
         for attention, feed_forward in zip(self.attentions, self.feed_forwards, strict=True):
-            update, weights = attention(query, patches, log_gaze)
+            update, weights = attention(query, normal, log_gaze)
             query = query + update
             query = query + feed_forward(query)
         return BlockOutput(self.norm_out(query), weights.mean(dim=2))

@@ -37,7 +37,9 @@ def test_attention_equals_the_textbook_formula_with_projected_patches(patches):
     """The absorbed projections are a rearrangement: softmax(W_q q . W_k x / sqrt(d)) W_v x, head by head."""
     torch.manual_seed(2)
     layer, query = GazeAttention(D, HEADS), torch.randn(B, T, D)
-    update, weights = layer(query, patches, None)
+    torch.nn.init.normal_(layer.norm_patches.weight)
+    torch.nn.init.normal_(layer.norm_patches.bias)
+    update, weights = layer(query, torch.nn.functional.layer_norm(patches, (D,)), None)
     x = layer.norm_patches(patches)
     q = layer.to_query(layer.norm_query(query)).view(B, T, HEADS, 1, -1)
     k, v = (m(x).view(B, T, P, HEADS, -1).transpose(2, 3) for m in (layer.to_key, layer.to_value))

@@ -1,0 +1,238 @@
+"""The closed loop in simulation: every process, every topic, and what happens when something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from gaze_vlm_msgs.msg import (
+    AssistState, GazeSample, GazeTarget, GovernorState, ObjectMap, Prediction, SimTruth, WearerState,
+)  # fmt: skip
+from gaze_vlm_msgs.srv import AskGaze
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from gaze_vlm_ros.cli.processes import NodeDied
+from gaze_vlm_ros.environment import resource
+from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.conversions.common import position_from, stamp_of
+from gaze_vlm_ros.nodes.conversions.robot import joint_state_from, trajectory_message
+from gaze_vlm_ros.recording.reader import summarize
+from gaze_vlm_ros.robots.description import RobotDescription
+from gaze_vlm_ros.types import JointTrajectory as Trajectory
+
+RATES_HZ = {
+    names.GAZE_SAMPLE: (GazeSample, qos.SAMPLES, 150),
+    names.GAZE_FILTERED: (GazeSample, qos.SAMPLES, 150),
+    names.JOINT_STATES: (JointState, qos.SAMPLES, 75),
+    names.WEARER_STATE: (WearerState, qos.RESULT, 15),
+    names.SCENE_INFO: (CameraInfo, qos.SENSOR, 10),
+    names.SCENE_POSE: (PoseWithCovarianceStamped, qos.RESULT, 10),
+    names.SCENE_IMAGE: (Image, qos.SENSOR, 10),
+    names.SCENE_IMAGE_COMPRESSED: (CompressedImage, qos.SENSOR, 10),
+    names.SCENE_DEPTH: (Image, qos.SENSOR, 10),
+    names.ACTIVITY: (Prediction, qos.RESULT, 3),
+    names.EVENT: (Prediction, qos.RESULT, 3),
+    names.ATTENTION: (Image, qos.RESULT, 3),
+    names.OBJECTS: (ObjectMap, qos.RESULT, 3),
+    names.GAZE_TARGET: (GazeTarget, qos.RESULT, 1),
+    names.POLICY_STATE: (AssistState, qos.RESULT, 20),
+    names.GOVERNOR_STATE: (GovernorState, qos.RESULT, 5),
+    names.SIM_TRUTH: (SimTruth, qos.RESULT, 7),
+    names.DIAGNOSTICS: (DiagnosticArray, qos.RESULT, 5),
+}
+LISTENED_S = 4.0
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    return tmp_path_factory.mktemp("run") / "run.mcap"
+
+
+@pytest.fixture(scope="module")
+def quiet_policy(tmp_path_factory):
+    """The usual parameters, but the policy asks for no motion of its own: the tests do."""
+    usual = resource("config/sim.yaml").read_text()
+    file = tmp_path_factory.mktemp("params") / "sim.yaml"
+    file.write_text(usual.replace("start_confidence: 0.5", "start_confidence: 1").replace("home_after_s: 2.0", "home_after_s: 600"))
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def run(running, checkpoint, recording, quiet_policy):
+    with running("sim", checkpoint=checkpoint, record=str(recording), seed="3", params=quiet_policy) as run:
+        run.wait_ready()
+        for topic, (kind, profile, _) in RATES_HZ.items():
+            run.watcher.listen(kind, topic, profile)
+        yield run
+
+
+@pytest.fixture(scope="module")
+def heard(run):
+    """What came in some seconds of normal life."""
+    states, targets = run.watcher.heard[names.GOVERNOR_STATE], run.watcher.heard[names.GAZE_TARGET]
+    run.watcher.spin(15.0, until=lambda: bool(targets and states) and states[-1].state == GovernorState.HOLDING)
+    for messages in run.watcher.heard.values():
+        messages.clear()
+    run.watcher.spin(LISTENED_S)
+    return {topic: list(messages) for topic, messages in run.watcher.heard.items()}
+
+
+@pytest.mark.parametrize("topic", RATES_HZ)
+def test_every_topic_carries_messages_at_its_rate(heard, topic):
+    assert len(heard[topic]) / LISTENED_S >= RATES_HZ[topic][2]
+
+
+def test_results_carry_the_stamp_of_the_frame_that_they_used(heard):
+    frames = {stamp_of(message) for message in heard[names.SCENE_INFO]}
+    for topic in (names.ACTIVITY, names.EVENT, names.ATTENTION, names.OBJECTS, names.GAZE_TARGET):
+        inside = [stamp_of(m) for m in heard[topic] if min(frames) <= stamp_of(m) <= max(frames)]
+        assert inside and set(inside) <= frames, topic
+
+
+def test_gaze_targets_are_where_the_wearer_really_looks(heard):
+    truth = {stamp_of(message): position_from(message.gaze_position) for message in heard[names.SIM_TRUTH]}
+    stamps = np.array(sorted(truth))
+    errors = []
+    for target in heard[names.GAZE_TARGET]:
+        nearest = int(stamps[np.argmin(np.abs(stamps - stamp_of(target)))])
+        if abs(nearest - stamp_of(target)) < 60_000_000:
+            errors.append(np.linalg.norm(position_from(target.position) - truth[nearest]))
+    assert len(errors) >= 4 and np.median(errors) < 0.06
+
+
+def test_attention_is_a_distribution_over_the_objects_grid(heard):
+    image, objects = heard[names.ATTENTION][-1], heard[names.OBJECTS][-1]
+    assert (image.height, image.width) == (objects.rows, objects.columns)
+    assert np.frombuffer(image.data, np.float32).sum() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_simulator_armed_its_governor_and_nothing_is_ill(run, heard):
+    states = [message.state for message in heard[names.GOVERNOR_STATE]]
+    assert set(states) <= {GovernorState.HOLDING, GovernorState.MOVING} and states
+    worst = {status.name: status.message for array in heard[names.DIAGNOSTICS] for status in array.status if status.level == b"\2"}
+    assert not worst and run.graph.check()
+
+
+def test_a_question_about_the_gaze_is_answered_and_another_is_not(run, heard):
+    def ask(question):
+        return run.watcher.call(AskGaze, names.ASK_GAZE, AskGaze.Request(question=question))
+
+    assert run.watcher.spin(10.0, until=lambda: not ask("What does the wearer look at?").abstained)
+    answer = ask("Where does she look?")
+    assert answer.answer.startswith("at ") and np.isfinite(position_from(answer.point.point)).all()
+    assert ask("What time is it?").abstained
+
+
+def test_a_parameter_that_does_not_fit_is_refused_and_the_node_goes_on(run, heard):
+    value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=-1.0)
+    for name, words in (("rate_hz", "rate_hz out of range"), ("rate", "unknown parameter rate")):
+        request = SetParameters.Request(parameters=[Parameter(name=name, value=value)])
+        result = run.watcher.call(SetParameters, "vlm/set_parameters", request).results[0]
+        assert not result.successful and words in result.reason
+    run.watcher.heard[names.EVENT].clear()
+    assert run.watcher.spin(5.0, until=lambda: bool(run.watcher.heard[names.EVENT]))
+
+
+def warned(run, node: str, words: str) -> bool:
+    return any(
+        words in status.message
+        for array in run.watcher.heard[names.DIAGNOSTICS]
+        for status in array.status
+        if status.name == f"sim/{node}"
+    )
+
+
+def test_a_second_eye_tracker_and_bad_gaze_are_named(run, heard):
+    second = run.watcher.node.create_publisher(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
+    assert run.watcher.spin(10.0, until=lambda: second.get_subscription_count() >= 3)
+    bad = GazeSample(confidence=1.0, ray=np.array([0.0, 0.0, 5.0], np.float32))
+
+    def complain():
+        second.publish(bad)
+        doubled = warned(run, "gaze", "gaze/sample has 2 publishers; stop all but one")
+        return doubled and warned(run, "gaze", "the gaze ray must have length 1, got 5.000")
+
+    assert run.watcher.spin(10.0, until=complain)
+    run.watcher.node.destroy_publisher(second)
+    run.watcher.heard[names.GAZE_FILTERED].clear()
+    assert run.watcher.spin(5.0, until=lambda: len(run.watcher.heard[names.GAZE_FILTERED]) > 20)
+
+
+def test_sensors_that_stop_hold_the_robot_and_are_reported(run, heard):
+    states = run.watcher.heard[names.GOVERNOR_STATE]
+    simulator = run.graph.pids["simulator"]
+    os.kill(simulator, signal.SIGSTOP)
+    try:
+        states.clear()
+        assert run.watcher.spin(3.0, until=lambda: any("no joint states for" in state.reason for state in states))
+        assert run.watcher.spin(5.0, until=lambda: warned(run, "vlm", "scene_camera/image_raw: silent for"))
+        before = len(run.watcher.heard[names.EVENT])
+        run.watcher.spin(0.5)
+        assert len(run.watcher.heard[names.EVENT]) <= before
+    finally:
+        os.kill(simulator, signal.SIGCONT)
+    run.watcher.heard[names.EVENT].clear()
+    assert run.watcher.spin(10.0, until=lambda: bool(run.watcher.heard[names.EVENT]))
+
+
+def wave(run, seconds: float, until) -> bool:
+    """Asks the governor, in the policy's place, for a slow swing of the first joint."""
+    robot = RobotDescription.load("jaco")
+    publisher = run.watcher.node.create_publisher(JointTrajectory, names.POLICY_TRAJECTORY, qos.RESULT)
+    began = time.monotonic()
+    home = np.array(robot.home_rad, dtype=float)
+
+    def send():
+        phase = time.monotonic() - began
+        times = np.array([0.0, 0.2, 0.4])
+        position, velocity = np.tile(home, (3, 1)), np.zeros((3, len(home)))
+        position[:, 0] += 0.3 * (phase + times)
+        velocity[:, 0] = 0.3
+        stamp_ns = run.watcher.node.get_clock().now().nanoseconds
+        publisher.publish(trajectory_message(Trajectory(stamp_ns, robot.joint_names, position, velocity, times), stamp_ns))
+        return until()
+
+    done = run.watcher.spin(seconds, send)
+    run.watcher.node.destroy_publisher(publisher)
+    return done
+
+
+def newest_speed(run) -> float:
+    return float(np.abs(joint_state_from(run.watcher.heard[names.JOINT_STATES][-1]).velocity_rad_s).max())
+
+
+def test_stop_reset_and_arm(run, heard):
+    states = run.watcher.heard[names.GOVERNOR_STATE]
+    assert wave(run, 10.0, until=lambda: states and states[-1].state == GovernorState.MOVING and newest_speed(run) > 0.1)
+    assert run.watcher.call(Trigger, names.GOVERNOR_STOP).success
+    wave(run, 0.6, until=lambda: False)
+    assert states[-1].state == GovernorState.PROTECTIVE_STOP and newest_speed(run) < 0.02
+    assert not run.watcher.call(Trigger, names.GOVERNOR_ARM).success
+    assert run.watcher.call(Trigger, names.GOVERNOR_RESET).success
+    assert run.watcher.spin(10.0, until=lambda: run.watcher.call(Trigger, names.GOVERNOR_ARM).success)
+
+
+def test_the_arm_stops_when_the_governor_dies_in_mid_motion_and_the_graph_says_so(run, heard, recording):
+    speeds = run.watcher.heard[names.JOINT_STATES]
+    assert wave(run, 10.0, until=lambda: bool(speeds) and newest_speed(run) > 0.1)
+    os.kill(run.graph.pids["governor"], signal.SIGKILL)
+    wave(run, 0.4, until=lambda: False)
+    assert newest_speed(run) < 0.01
+    with pytest.raises(NodeDied, match="governor ended by SIGKILL"):
+        run.graph.check()
+    run.graph.stop()
+    summary = summarize(recording)
+    assert not summary.problem and summary.topics["/sim/gaze/sample"].messages > 500
+    assert (recording.parent / "metadata.yaml").is_file()
