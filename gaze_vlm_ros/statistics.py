@@ -81,9 +81,26 @@ def cluster_bootstrap(
     return Estimate(mean, len(values), float(low), float(high))
 
 
+def clustered_rate(outcomes: Sequence[bool], clusters: Sequence[Hashable]) -> Estimate:
+    """:func:`cluster_bootstrap` of successes and failures (n,).
+
+    Where all outcomes agree, resampling sees no doubt; then the interval is Wilson's with one case per cluster.
+    """
+    estimate = cluster_bootstrap(list(map(float, outcomes)), clusters)
+    if estimate.value not in (0.0, 1.0):
+        return estimate
+    cases = len(set(clusters))
+    honest = wilson(cases if estimate.value else 0, cases)
+    return Estimate(estimate.value, estimate.n, honest.low, honest.high)
+
+
 def paired_bootstrap(
-    ours: Sequence[float], rival: Sequence[float], episodes: Sequence[Hashable] | None = None, *,
-    draws: int = 2000, seed: int = 0,
+    ours: Sequence[float],
+    rival: Sequence[float],
+    episodes: Sequence[Hashable] | None = None,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> Estimate:
     """Mean of ``ours - rival`` over the same cases (n,), resampling ``episodes`` (n,); each case is one by default.
 
@@ -92,4 +109,5 @@ def paired_bootstrap(
     if len(ours) != len(rival):
         raise ValueError(f"paired scores must have one length, got {len(ours)} and {len(rival)}")
     difference = np.asarray(ours, dtype=np.float64) - np.asarray(rival, dtype=np.float64)
-    return cluster_bootstrap(difference, range(len(difference)) if episodes is None else episodes, draws=draws, seed=seed)
+    clusters = range(len(difference)) if episodes is None else episodes
+    return cluster_bootstrap(difference, clusters, draws=draws, seed=seed)

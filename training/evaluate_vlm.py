@@ -66,9 +66,9 @@ def _per_phase(data: TokenSet, rows: np.ndarray, truth: dict, said: dict[Input, 
     for source, answers in said.items():
         table[source.value] = {}
         for kind, points_of in zip(KINDS, (scoring.activity_points, scoring.event_points), strict=True):
-            points, episodes = [], []
+            points, episodes, texts = [], [], answers.texts(kind)
             for episode, own in _episodes(data, rows):
-                spoken = _said(data, rows[own], [answers.texts(kind)[i] for i in own])
+                spoken = _said(data, rows[own], [texts[i] for i in own])
                 found = [p for p in points_of(spoken, _actual(data, rows[own], truth, own)) if p.truth]
                 points, episodes = points + found, episodes + [episode] * len(found)
             majority = Counter(point.truth for point in points).most_common(1)[0][0] if points else ""

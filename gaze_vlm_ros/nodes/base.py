@@ -160,10 +160,9 @@ class ManagedNode(LifecycleNode):
         self.active = True
         result = self._transition("activate", self._start)
         if result == TransitionCallbackReturn.SUCCESS:
-            self._running = [
-                threading.Thread(target=self._run_worker, args=(body, self._halt), daemon=True) for body in self._workers
-            ]
-            for thread in self._running:
+            for body in self._workers:
+                thread = threading.Thread(target=self._run_worker, args=(body, self._halt), daemon=True)
+                self._running.append(thread)
                 thread.start()
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,8 @@ _LABELS = {
     Transition.TRANSITION_DEACTIVATE: "deactivate",
     Transition.TRANSITION_INACTIVE_SHUTDOWN: "shut down",
 }
+REASON_WITHIN_S = 1.0
+_REPEATED = re.compile(r"^(cannot [\w ]+|failed): ")
 _RAISED = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 _LOWERED = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_INACTIVE_SHUTDOWN)
 
@@ -110,7 +113,7 @@ class LifecycleManager(Node):
         """Begins ``step``; the returned function says whether it is over, well or badly."""
         client, began = self._change[step.node], time.monotonic()
         request = ChangeState.Request(transition=Transition(id=step.transition))
-        calls = []
+        calls, answered = [], []
 
         def over() -> bool:
             waited = time.monotonic() - began
@@ -121,9 +124,13 @@ class LifecycleManager(Node):
                     return self._failed(step, f"it did not appear within {waited:.0f} s; did its process start?")
                 return False
             if calls[0].done():
-                return calls[0].result().success or self._failed(
-                    step, self._errors.get(step.node, "it did not say why")
-                )
+                answered.append(time.monotonic())
+                if calls[0].result().success:
+                    return True
+                # The reason comes by another way than the answer and may be a little later.
+                if step.node not in self._errors and time.monotonic() < answered[0] + REASON_WITHIN_S:
+                    return False
+                return self._failed(step, self._errors.get(step.node, "it did not say why"))
             if waited > self.parameters.transition_within_s:
                 return self._failed(step, f"no answer within {waited:.0f} s")
             return False
@@ -145,7 +152,7 @@ class LifecycleManager(Node):
         if self._code is not None and step.transition in _LOWERED:
             self.get_logger().warning(f"cannot {step}: {reason}")
         else:
-            self._lower(f"{step.node} failed to {_LABELS[step.transition]}: {reason}")
+            self._lower(f"{step.node} cannot {_LABELS[step.transition]}: {reason}")
         return True
 
     def _lower(self, failure: str = "") -> None:
@@ -178,7 +185,9 @@ class LifecycleManager(Node):
             name = status.name.rsplit("/", 1)[-1]
             self._heard_s[name] = time.monotonic()
             if status.level == DiagnosticStatus.ERROR:
-                self._errors[name] = status.message
+                self._errors[name] = _REPEATED.sub("", status.message)
+            else:
+                self._errors.pop(name, None)
 
     def _on_replayed(self, message: UInt64) -> None:
         self.get_logger().info(f"the recording has been replayed: {message.data} predictions")

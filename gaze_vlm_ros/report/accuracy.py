@@ -15,8 +15,7 @@ import numpy as np
 from gaze_vlm_ros import scoring
 from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.report.run import Run, Said, Truth
-from gaze_vlm_ros.statistics import Estimate, cluster_bootstrap, wilson_of
-from gaze_vlm_ros.types import NS_PER_S
+from gaze_vlm_ros.statistics import Estimate, clustered_rate, wilson_of
 
 MATCH_NS = 60_000_000
 """A truth message describes a prediction when their stamps differ by at most this."""
@@ -67,7 +66,9 @@ def event_accuracy(run: Run) -> Accuracy | None:
     """
     if not run.truth:
         return None
-    actual = [moment for moment in _actual(run) if moment.event and moment.event_time_s <= run.seconds(run.truth[-1].stamp_ns)]
+    actual = [
+        moment for moment in _actual(run) if moment.event and moment.event_time_s <= run.seconds(run.truth[-1].stamp_ns)
+    ]
     points = scoring.event_points(_sentences(run, run.events), actual)
     return Accuracy(scoring.score(points).model, _each(run.events, run.truth, lambda truth: truth.event))
 
@@ -77,7 +78,11 @@ def pointed_in_time(run: Run) -> Estimate | None:
     if not run.truth:
         return None
     pairs = zip(run.truth, run.truth[1:], strict=False)
-    done = [(last, after) for last, after in pairs if last.event and last.event_ns <= after.stamp_ns and last.event_ns != after.event_ns]
+    done = [
+        (last, after)
+        for last, after in pairs
+        if last.event and last.event_ns <= after.stamp_ns and last.event_ns != after.event_ns
+    ]
     # The truth right after the event is the first that tells where the arm pointed when it happened.
     return wilson_of([after.pointed_label == last.event_object for last, after in done if _is_pick_up(last.event)])
 
@@ -92,7 +97,7 @@ def target_accuracy(run: Run) -> tuple[Estimate, list[float]] | None:
     hits = [target.label == truth.gaze_label for target, truth in named]
     errors = [float(np.linalg.norm(np.subtract(target.position_m, truth.gaze_position_m))) for target, truth in pairs]
     looks = _stretches([truth.gaze_label for _, truth in named])
-    return cluster_bootstrap(hits, looks), [error for error in errors if np.isfinite(error)]
+    return clustered_rate(hits, looks), [error for error in errors if np.isfinite(error)]
 
 
 def _sentences(run: Run, said: Sequence[Said]) -> list[scoring.Said]:
@@ -101,14 +106,15 @@ def _sentences(run: Run, said: Sequence[Said]) -> list[scoring.Said]:
 
 def _actual(run: Run) -> list[scoring.Actual]:
     return [
-        scoring.Actual(run.seconds(truth.stamp_ns), truth.activity, truth.event, run.seconds(truth.event_ns)) for truth in run.truth
+        scoring.Actual(run.seconds(truth.stamp_ns), truth.activity, truth.event, run.seconds(truth.event_ns))
+        for truth in run.truth
     ]
 
 
 def _each(said: Sequence[Said], truth: Sequence[Truth], label: Callable[[Truth], str]) -> Estimate:
     lookup = TruthLookup(truth)
     pairs = [(item.text, label(actual)) for item in said if (actual := lookup.at(item.stamp_ns)) and label(actual)]
-    return cluster_bootstrap([text == actual for text, actual in pairs], _stretches([actual for _, actual in pairs]))
+    return clustered_rate([text == actual for text, actual in pairs], _stretches([actual for _, actual in pairs]))
 
 
 def _stretches(labels: Sequence[str]) -> list[int]:

@@ -31,7 +31,10 @@ def gaze_trace(run: Run) -> Markup:
     parts = []
     for second in svg.ticks(0, end_s, 12):
         x = LABEL + second * scale
-        parts += [svg.line(x, 0, x, 252, "grid"), svg.text(x, 266, f"{second:g} s", "tick", "end" if x > WIDTH - 20 else "middle")]
+        parts += [
+            svg.line(x, 0, x, 252, "grid"),
+            svg.text(x, 266, f"{second:g} s", "tick", "end" if x > WIDTH - 20 else "middle"),
+        ]
     for axis, (name, top) in enumerate((("x", 4), ("y", 114))):
         low, high = _limits(points[:, axis])
         # As seen by a reader: right is up in the trace of x, down is down in that of y.
@@ -64,7 +67,9 @@ def trace_path(x: np.ndarray, y: np.ndarray, gap_px: float = 12.0) -> str:
 
 def fixation_map(run: Run) -> Markup:
     """Fixations over the scene image, area by duration, with the path between them; empty without fixations."""
-    fixations = [m for m in run.eye_movements if m.kind is EyeMovementKind.FIXATION and np.isfinite(m.mean_point_px).all()]
+    fixations = [
+        m for m in run.eye_movements if m.kind is EyeMovementKind.FIXATION and np.isfinite(m.mean_point_px).all()
+    ]
     if not fixations:
         return Markup("")
     points = np.array([fixation.mean_point_px for fixation in fixations])
@@ -74,7 +79,9 @@ def fixation_map(run: Run) -> Markup:
     parts = [svg.box(0.5, 0.5, 419, height * scale - 1, "frame"), svg.path(steps, "scan")]
     for number, (fixation, (x, y)) in enumerate(zip(fixations, points, strict=True), start=1):
         tip = f"fixation {number}: {fixation.duration_s * 1e3:.0f} ms at {run.seconds(fixation.start_ns):.1f} s"
-        parts.append(svg.circle(x * scale, y * scale, 3 + 14 * math.sqrt(min(fixation.duration_s, 2.0) / 2.0), "fixation", tip))
+        parts.append(
+            svg.circle(x * scale, y * scale, 3 + 14 * math.sqrt(min(fixation.duration_s, 2.0) / 2.0), "fixation", tip)
+        )
     return svg.svg(420, height * scale, parts, "Fixations over the scene image")
 
 
@@ -109,8 +116,16 @@ def age_bar(age: dict) -> Markup:
 
 def age_axis() -> Markup:
     """The axis of :func:`age_bar`."""
-    marks = ((1, "1 ms", "start"), (10, "10", "middle"), (100, "100", "middle"), (1000, "1 s", "middle"), (OLDEST_MS, "10 s", "end"))
-    return svg.svg(240, 14, [svg.text(_log_x(ms), 11, words, "tick", anchor) for ms, words, anchor in marks], "1 ms to 10 s")
+    marks = (
+        (1, "1 ms", "start"),
+        (10, "10", "middle"),
+        (100, "100", "middle"),
+        (1000, "1 s", "middle"),
+        (OLDEST_MS, "10 s", "end"),
+    )
+    return svg.svg(
+        240, 14, [svg.text(_log_x(ms), 11, words, "tick", anchor) for ms, words, anchor in marks], "1 ms to 10 s"
+    )
 
 
 def interval_bar(low: float, value: float, high: float) -> Markup:
@@ -154,5 +169,9 @@ def _runs(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _movement(run: Run, movement: EyeMovement, scale: float) -> Markup:
     start = run.seconds(movement.start_ns)
     tip = f"{movement.kind.value}, {movement.duration_s * 1e3:.0f} ms at {start:.2f} s"
-    y, height = {EyeMovementKind.FIXATION: (232, 16), EyeMovementKind.SACCADE: (226, 22), EyeMovementKind.BLINK: (232, 16)}[movement.kind]
+    y, height = {
+        EyeMovementKind.FIXATION: (232, 16),
+        EyeMovementKind.SACCADE: (226, 22),
+        EyeMovementKind.BLINK: (232, 16),
+    }[movement.kind]
     return svg.box(LABEL + start * scale, y, movement.duration_s * scale, height, movement.kind.value, title=tip)

@@ -76,6 +76,10 @@ def _sort(run: Run) -> None:
     run.eye_movements.sort(key=lambda movement: movement.start_ns)
 
 
+def _name(names: list[str], number: int) -> str:
+    return names[number] if number < len(names) else f"unknown ({number})"
+
+
 def _ignore(run: Run, recorded: RecordedMessage) -> None:
     pass
 
@@ -98,6 +102,8 @@ def _gaze(run: Run, recorded: RecordedMessage) -> None:
 
 def _eye_movement(run: Run, recorded: RecordedMessage) -> None:
     movement = recorded.message
+    if movement.kind >= len(EYE_MOVEMENTS):
+        return
     run.eye_movements.append(
         EyeMovement(
             kind=EYE_MOVEMENTS[movement.kind],
@@ -150,7 +156,7 @@ def _assist(run: Run, recorded: RecordedMessage) -> None:
     run.assist.append(
         State(
             stamp_ns=stamp_of(state.header.stamp),
-            name=ASSIST_MODES[state.mode],
+            name=_name(ASSIST_MODES, state.mode),
             reason=state.reason,
             target=state.target_label,
             limited_by=state.limited_by,
@@ -161,7 +167,7 @@ def _assist(run: Run, recorded: RecordedMessage) -> None:
 
 def _governor(run: Run, recorded: RecordedMessage) -> None:
     state = recorded.message
-    run.governor.append(State(stamp_of(state.header.stamp), GOVERNOR_STATES[state.state], state.reason))
+    run.governor.append(State(stamp_of(state.header.stamp), _name(GOVERNOR_STATES, state.state), state.reason))
     run.commands = (state.commands_passed, state.commands_refused)
 
 
@@ -222,20 +228,22 @@ HANDLERS: dict[str, Callable[[Run, RecordedMessage], None]] = {
     "sim/truth": _truth,
     "study/marker": _marker,
     "diagnostics": _diagnostics,
-    **_unread([
-        "scene_camera/depth/image_raw",
-        "scene_camera/depth/image_raw/compressedDepth",
-        "scene_camera/pose",
-        "wearer/state",
-        "gaze_vlm/objects",
-        "gaze_vlm/markers",
-        "joint_states",
-        "assist_policy/joint_trajectory",
-        "joint_trajectory_controller/joint_trajectory",
-        "robot_camera/depth/image_raw",
-        "robot_camera/depth/image_raw/compressedDepth",
-        "robot_camera/camera_info",
-        "gaze/filtered",
-    ]),
+    **_unread(
+        [
+            "scene_camera/depth/image_raw",
+            "scene_camera/depth/image_raw/compressedDepth",
+            "scene_camera/pose",
+            "wearer/state",
+            "gaze_vlm/objects",
+            "gaze_vlm/markers",
+            "joint_states",
+            "assist_policy/joint_trajectory",
+            "joint_trajectory_controller/joint_trajectory",
+            "robot_camera/depth/image_raw",
+            "robot_camera/depth/image_raw/compressedDepth",
+            "robot_camera/camera_info",
+            "gaze/filtered",
+        ]
+    ),
 }
 """What each topic, by its relative name, adds to a run."""

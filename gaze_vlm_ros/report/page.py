@@ -24,7 +24,10 @@ MOST_ROWS = 200
 def render(run: Run, figures: dict, video: Video | None, title: str) -> str:
     """The page's HTML."""
     templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
     )
     templates.filters.update(percent=percent, interval=interval, number=_number)
@@ -44,7 +47,7 @@ def render(run: Run, figures: dict, video: Video | None, title: str) -> str:
         rollouts=rate_rows(figures["rollouts"]),
         diagnostics=sorted(run.diagnostics.items()),
         levels=DIAGNOSTIC_LEVELS,
-        markers=[(f"{run.seconds(stamp):.1f}", words) for stamp, words in run.markers],
+        markers=[(_second(run, stamp), words) for stamp, words in run.markers],
     )
 
 
@@ -55,8 +58,13 @@ def _number(value: float | None) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
 
 
+def _second(run: Run, stamp_ns: int) -> str:
+    # Adding zero turns the minus zero of what came just before the first frame into zero.
+    return f"{round(run.seconds(stamp_ns), 1) + 0:.1f}"
+
+
 def _video(video: Video | None) -> dict | None:
-    if video is None:
+    if video is None or not video.mp4:
         return None
     return {
         "source": _data("video/mp4", video.mp4),
@@ -77,7 +85,7 @@ def _states(run: Run, states: list[State]) -> dict:
     kept = changes(states)
     rows = [
         {
-            "at": f"{run.seconds(state.stamp_ns):.1f}",
+            "at": _second(run, state.stamp_ns),
             "name": state.name,
             "target": state.target,
             "reason": state.reason,
@@ -104,4 +112,8 @@ def _histograms(run: Run) -> list[tuple[str, int, Markup]]:
         ("saccade amplitude [°]", amplitudes, 40, 20, "°", "saccade"),
         ("blink duration [ms]", [m.duration_s * 1e3 for m in blinks], 500, 20, "ms", "blink"),
     ]
-    return [(name, len(values), charts.histogram(values, top, bins, unit, name, css)) for name, values, top, bins, unit, css in rows if values]
+    return [
+        (name, len(values), charts.histogram(values, top, bins, unit, name, css))
+        for name, values, top, bins, unit, css in rows
+        if values
+    ]

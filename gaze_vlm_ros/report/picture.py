@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Scene:
-    """What to draw over a frame. ``gaze_px`` is in the frame's own pixels or None, ``attention`` (rows, cols) or None."""
+    """What to draw over a frame: ``gaze_px`` in the frame's own pixels, ``attention`` (rows, cols); None = nothing."""
 
     gaze_px: tuple[float, float] | None = None
     attention: np.ndarray | None = None
@@ -101,7 +101,15 @@ def _strip(scene: Scene, width: int) -> np.ndarray:
         _write(strip, line.said or "–", said_x, base, line.colour, 14 * unit, said_width)
         if line.truth is not None:
             _write(strip, line.truth or "–", truth_x, base, TEXT, 14 * unit, width - truth_x - round(6 * unit))
-    _write(strip, scene.robot, round(8 * unit), strip.shape[0] - round(9 * unit), MUTED, 12 * unit, width - round(14 * unit))
+    _write(
+        strip,
+        scene.robot,
+        round(8 * unit),
+        strip.shape[0] - round(9 * unit),
+        MUTED,
+        12 * unit,
+        width - round(14 * unit),
+    )
     return strip
 
 

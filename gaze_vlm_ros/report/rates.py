@@ -35,7 +35,7 @@ class RateRow:
 
 
 def rate_rows(figures: dict | None) -> list[RateRow]:
-    """A row for every ``{"value", "n", "ci95"}`` in the nested ``figures``, the known ones first and named for people."""
+    """A row for every ``{"value", "n", "ci95"}`` in the nested ``figures``, the known ones first."""
     found = dict(_estimates(figures or {}))
     order = [path for path in NAMES if path in found] + [path for path in found if path not in NAMES]
     return [_row(NAMES.get(path, path.replace("_", " ").replace(".", ": ")), found[path]) for path in order]

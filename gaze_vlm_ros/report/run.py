@@ -171,4 +171,6 @@ class Run:
 
     def _sensed(self) -> list[int]:
         truth = [truth.stamp_ns for truth in self.truth]
-        return [*self.frame_stamps, *self.gaze.stamp_ns, *truth] or [said.stamp_ns for said in self.activities + self.events]
+        return [*self.frame_stamps, *self.gaze.stamp_ns, *truth] or [
+            said.stamp_ns for said in self.activities + self.events
+        ]

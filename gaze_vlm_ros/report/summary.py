@@ -82,7 +82,11 @@ def changes(states: Sequence) -> list:
     """The first of each stretch of states that agree in name, target and what limits them."""
     kept: list = []
     for state in states:
-        if not kept or (state.name, state.target, state.limited_by) != (kept[-1].name, kept[-1].target, kept[-1].limited_by):
+        if not kept or (state.name, state.target, state.limited_by) != (
+            kept[-1].name,
+            kept[-1].target,
+            kept[-1].limited_by,
+        ):
             kept.append(state)
     return kept
 
@@ -109,4 +113,3 @@ def _versions(run: Run) -> dict[str, str]:
 
 def _rounded(value: float | None, digits: int = 3) -> float | None:
     return None if value is None else round(float(value), digits)
-

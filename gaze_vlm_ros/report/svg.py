@@ -7,16 +7,18 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-CHARACTER_PX = 6.1
+CHARACTER_PX = 6.5
 """Mean width of a character at the charts' 11 px."""
 
 
 def svg(width: float, height: float, parts: Iterable[str], label: str, data: dict[str, float] | None = None) -> Markup:
-    """One ``<svg>`` that keeps its proportions; ``label`` is read aloud instead of it, ``data`` is for the page's script."""
-    attributes = Markup("").join(Markup(' data-{}="{:.4f}"').format(name, value) for name, value in (data or {}).items())
-    return Markup('<svg viewBox="0 0 {0:.0f} {1:.0f}" width="{0:.0f}" height="{1:.0f}" role="img" aria-label="{2}"{3}>{4}</svg>').format(
-        width, height, label, attributes, Markup("").join(parts)
+    """One ``<svg>`` that keeps its proportions; ``label`` is read aloud, ``data`` is for the page's script."""
+    attributes = Markup("").join(
+        Markup(' data-{}="{:.4f}"').format(name, value) for name, value in (data or {}).items()
     )
+    return Markup(
+        '<svg viewBox="0 0 {0:.0f} {1:.0f}" width="{0:.0f}" height="{1:.0f}" role="img" aria-label="{2}"{3}>{4}</svg>'
+    ).format(width, height, label, attributes, Markup("").join(parts))
 
 
 def box(x: float, y: float, width: float, height: float, css: str = "", fill: str = "", title: str = "") -> Markup:

@@ -21,13 +21,17 @@ MOST_STRIPS = 8
 HELD_S = 1.0
 """A state or prediction counts until the next message, at most this long."""
 PALETTE = (
-    "#8dd3c7", "#fdb462", "#bebada", "#fb8072", "#80b1d3", "#b3de69", "#fccde5", "#e0c38c", "#bc80bd", "#ccebc5",
-    "#ffed6f", "#a6cee3",
+    *("#8dd3c7", "#fdb462", "#bebada", "#fb8072", "#80b1d3", "#b3de69"),
+    *("#fccde5", "#e0c38c", "#bc80bd", "#ccebc5", "#ffed6f", "#a6cee3"),
 )
 QUIET = "#c9ced6"
 STATE_COLOURS = {
-    "pointing": "#80b1d3", "moving": "#80b1d3", "yielding": "#ffed6f", "blocked": "#fb8072", "protective stop": "#fb8072",
-    "holding": "#ccebc5",
+    "pointing": "#b4c5d8",
+    "moving": "#b4c5d8",
+    "holding": "#e1e4e9",
+    "yielding": "#e9dfae",
+    "blocked": "#efb3b3",
+    "protective stop": "#e57373",
 }
 
 
@@ -102,9 +106,8 @@ def merge(series: Sequence[tuple[float, str, bool | None]]) -> list[Segment]:
 
 def colour_of(words: str) -> str:
     """One colour per kind of thing, so that a mug is the same in every row; states have their own."""
-    for state, colour in STATE_COLOURS.items():
-        if words == state:
-            return colour
+    if words in STATE_COLOURS:
+        return STATE_COLOURS[words]
     # The longest name first: "pill box" must not be taken for a "box".
     for kind in sorted(OBJECT_KINDS, key=len, reverse=True):
         if kind in words:
@@ -123,7 +126,10 @@ def _strip(rows: Sequence[Row], start_s: float, length_s: float) -> Markup:
     for second in svg.ticks(start_s, start_s + length_s, 10):
         x = LABEL + (second - start_s) * scale
         if x < WIDTH - 12:
-            parts += [svg.line(x, 0, x, height - 16, "grid"), svg.text(x, height - 4, f"{second:g} s", "tick", "middle")]
+            parts += [
+                svg.line(x, 0, x, height - 16, "grid"),
+                svg.text(x, height - 4, f"{second:g} s", "tick", "middle"),
+            ]
     for number, row in enumerate(rows):
         y = number * (ROW + GAP)
         parts.append(svg.text(0, y + ROW * 0.7, row.label, "label"))

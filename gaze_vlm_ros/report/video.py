@@ -12,9 +12,11 @@ import av
 import cv2
 import numpy as np
 
+from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.recording.images import decode_rgb
 from gaze_vlm_ros.recording.reader import iter_messages
 from gaze_vlm_ros.report.collect import stamp_of
+from gaze_vlm_ros.report.notes import FEW_FRAMES
 from gaze_vlm_ros.report.picture import draw
 from gaze_vlm_ros.report.run import Run
 from gaze_vlm_ros.report.scenes import SceneLookup, agreement
@@ -45,6 +47,7 @@ class Video:
 
     ``stills`` are JPEGs of a recording of few frames.
     ``preview`` is the picture (H, W, 3) uint8 RGB that stands best for the run, ``poster`` a small JPEG of it.
+    ``unreadable`` counts frames that were left out because they are no picture or of another size.
     """
 
     mp4: bytes = b""
@@ -55,31 +58,33 @@ class Video:
     stills: list[tuple[float, bytes]] = field(default_factory=list)
     preview: np.ndarray | None = None
     poster: bytes = b""
+    unreadable: int = 0
 
 
 def make_video(recording: Path, run: Run, settings: VideoSettings | None = None) -> Video | None:
-    """Read the frames of ``run`` once more and draw the video; None for a recording without video."""
+    """Read the frames of ``run`` once more and draw the video; None for a recording without frames."""
     settings = settings or VideoSettings()
     stamps = sorted(set(run.frame_stamps))
     if not stamps:
         return None
-    life_s = min((stamps[-1] - stamps[0]) / NS_PER_S, settings.longest_s)
-    slowdown = max(1.0, settings.shortest_s / max(life_s, 1e-3)) if len(stamps) < 30 else 1.0
+    shown = [stamp for stamp in stamps if stamp - stamps[0] <= settings.longest_s * NS_PER_S]
+    video = Video(start_s=run.seconds(stamps[0]), shown_s=(shown[-1] - shown[0]) / NS_PER_S)
     lookup = SceneLookup(run)
-    scenes = {stamp: lookup.at(stamp) for stamp in stamps if stamp - stamps[0] <= life_s * NS_PER_S}
-    best = _best_stamp(scenes)
-    video = Video(slowdown=slowdown, start_s=run.seconds(stamps[0]), shown_s=life_s)
-    few = len(stamps) < 30
-    still_stamps = set(np.array(stamps)[np.linspace(0, len(stamps) - 1, settings.stills).astype(int)]) if few else set()
-    with _Encoder(settings, play_s=max(life_s * slowdown, 1.0 / settings.frames_per_s)) as encoder:
-        for stamp, rgb in _frames(recording, run.image_topic):
+    scenes = {stamp: lookup.at(stamp) for stamp in shown}
+    best, stills = _best_stamp(scenes), set()
+    if len(stamps) < FEW_FRAMES:
+        video.slowdown = max(1.0, settings.shortest_s / max(video.shown_s, 1e-3))
+        stills = {shown[round(i)] for i in np.linspace(0, len(shown) - 1, settings.stills)}
+    with _Encoder(settings, play_s=max(video.shown_s * video.slowdown, 1.0)) as encoder:
+        for stamp, rgb in _frames(recording, run.image_topic, video):
             if stamp not in scenes:
                 continue
             picture = draw(rgb, scenes[stamp], settings.width)
-            encoder.show(picture, (stamp - stamps[0]) * slowdown / NS_PER_S)
-            if stamp in still_stamps:
+            if not encoder.show(picture, (stamp - stamps[0]) * video.slowdown / NS_PER_S):
+                video.unreadable += 1
+            if stamp in stills:
                 video.stills.append((run.seconds(stamp), _jpeg(picture)))
-            if stamp == best:
+            if stamp == best or video.preview is None:
                 video.preview, video.poster = draw(rgb, scenes[stamp], settings.preview_width), _jpeg(picture)
         video.mp4, video.size = encoder.finish(), encoder.size
     return video
@@ -111,15 +116,20 @@ class _Encoder:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def show(self, picture: np.ndarray, at_s: float) -> None:
-        """Show ``picture`` (h, w, 3) uint8 RGB from ``at_s`` on."""
+    def show(self, picture: np.ndarray, at_s: float) -> bool:
+        """Show ``picture`` (h, w, 3) uint8 RGB from ``at_s`` on; False where it has another size than the first."""
         if self._stream is None:
             self._open(picture)
+        if picture.shape[1::-1] != self.size:
+            return False
         self._fill(math.floor(at_s * self._rate))
         self._pending = picture
+        return True
 
     def finish(self) -> bytes:
-        """The file."""
+        """The file; empty where nothing was shown."""
+        if self._stream is None:
+            return b""
         self._fill(self._ticks + max(1, self._rate // 2))
         for packet in self._stream.encode(None):
             self._container.mux(packet)
@@ -143,14 +153,20 @@ class _Encoder:
             self._ticks += 1
 
 
-def _frames(recording: Path, topic: str) -> Iterator[tuple[int, np.ndarray]]:
-    """Frames of ``topic`` with rising stamps; one that comes out of order is left out."""
+def _frames(recording: Path, topic: str, video: Video) -> Iterator[tuple[int, np.ndarray]]:
+    """Frames of ``topic`` with rising stamps; those out of order are left out, those that are no picture counted."""
     newest = -1
     for recorded in iter_messages(recording, [topic]):
         stamp = stamp_of(recorded.message.header.stamp)
-        if stamp > newest:
-            newest = stamp
-            yield stamp, decode_rgb(recorded.message)
+        if stamp <= newest:
+            continue
+        try:
+            rgb = decode_rgb(recorded.message)
+        except GazeVlmError:
+            video.unreadable += 1
+            continue
+        newest = stamp
+        yield stamp, rgb
 
 
 def _best_stamp(scenes: dict) -> int:
@@ -162,6 +178,14 @@ def _best_stamp(scenes: dict) -> int:
 
 def _jpeg(picture: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+
+
+def notes_on_video(run: Run, video: Video | None) -> Iterator[str]:
+    """What a viewer must know about ``video``, in sentences."""
+    if video and run.duration_s > video.shown_s + 1.0:
+        yield f"The video shows {video.shown_s:.0f} s of {run.duration_s:.0f} s."
+    if video and video.unreadable:
+        yield f"{video.unreadable} frames were left out of the video: they are no picture, or of another size."
 
 
 def png(picture: np.ndarray) -> bytes:

@@ -5,6 +5,11 @@ import time
 
 import pytest
 
+pytest.importorskip("rclpy")
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+
 from gaze_vlm_ros.environment import DomainLease
 
 
@@ -21,9 +26,6 @@ def domain():
 @pytest.fixture
 def spin(domain):
     """``spin(node, until)`` spins nodes made in a fresh context until ``until()`` holds; False where it never did."""
-    import rclpy
-    from rclpy.executors import SingleThreadedExecutor
-
     rclpy.init()
     executor = SingleThreadedExecutor()
     nodes = []

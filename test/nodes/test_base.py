@@ -112,7 +112,7 @@ def test_messages_flow_only_while_the_node_is_active(spin, probe, other):
     assert "after" not in other.got
 
 
-@pytest.mark.parametrize(("fault", "words"), [("setup", "RuntimeError: the lamp is broken"), ("error", "no lamp; buy one")])
+@pytest.mark.parametrize(("fault", "words"), [("setup", "RuntimeError: the lamp"), ("error", "no lamp; buy one")])
 def test_a_failed_setup_says_why_tears_down_and_can_be_tried_again(spin, probe, other, fault, words):
     assert up(probe, fault).name == "ERROR"
     assert state(probe) == "unconfigured" and probe.closed == 1 and words in probe.failure
@@ -136,7 +136,8 @@ def test_a_bad_message_is_refused_named_once_and_the_node_goes_on(spin, probe, o
     probe.report()
     assert spin(other, lambda: bool(other.statuses))
     status = next(s for s in other.statuses if s.name.endswith("probe"))
-    assert status.level == DiagnosticStatus.WARN and "in: 2 refused, last because a header needs a frame_id" in status.message
+    assert status.level == DiagnosticStatus.WARN
+    assert "in: 2 refused, last because a header needs a frame_id" in status.message
 
 
 def test_silence_and_a_second_publisher_are_reported(spin, probe, other):

@@ -10,17 +10,32 @@ from hypothesis import strategies as st
 
 pytest.importorskip("rclpy")
 
-from gaze_vlm_msgs.msg import GazeSample as GazeSampleMsg
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import Image, JointState as JointStateMsg
+from sensor_msgs.msg import Image
+from sensor_msgs.msg import JointState as JointStateMsg
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
 
+from gaze_vlm_msgs.msg import GazeSample as GazeSampleMsg
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.geometry.transforms import make_transform, rotation_from_vector
 from gaze_vlm_ros.nodes.conversions import common, gaze, images, predictions, robot
 from gaze_vlm_ros.types import (
-    AssistMode, AssistState, CameraKind, CameraModel, EyeMovement, EyeMovementKind, EyeState, GazeSample, GazeTarget,
-    Hypothesis, JointState, JointTrajectory, ObjectMap, Prediction, PredictionKind, WearerState,
+    AssistMode,
+    AssistState,
+    CameraKind,
+    CameraModel,
+    EyeMovement,
+    EyeMovementKind,
+    EyeState,
+    GazeSample,
+    GazeTarget,
+    Hypothesis,
+    JointState,
+    JointTrajectory,
+    ObjectMap,
+    Prediction,
+    PredictionKind,
+    WearerState,
 )  # fmt: skip
 
 STAMP = 1_795_237_157_123_456_789
@@ -107,7 +122,7 @@ def test_eye_movements_survive(kind):
 
 @pytest.mark.parametrize("kind", list(PredictionKind))
 def test_predictions_survive(kind):
-    hypotheses = (Hypothesis("pick up the mug", "pick up", "mug", "", 0.75), Hypothesis("give", "give", "", "robot", 0.25))
+    hypotheses = (Hypothesis("pick up the mug", "pick up", "mug", "", 0.75), Hypothesis("give", "give", "", "x", 0.25))
     prediction = Prediction(STAMP, kind, "pick up the mug", 0.75, hypotheses, 5.0, 2.0, "model", "1", True, True)
     assert_same(prediction, predictions.prediction_from(wired(predictions.prediction_message(prediction, "camera"))))
 
@@ -126,7 +141,8 @@ def test_object_maps_survive_and_bad_ones_are_named():
 
 
 def test_gaze_targets_survive():
-    target = GazeTarget(STAMP, np.array([0.1, 0.2, 0.3]), np.diag([1e-4, 2e-4, 3e-4]), "mug", "mug", 0.5, np.arange(4.0), "base")
+    covariance = np.diag([1e-4, 2e-4, 3e-4])
+    target = GazeTarget(STAMP, np.array([0.1, 0.2, 0.3]), covariance, "mug", "mug", 0.5, np.arange(4.0), "base")
     assert_same(target, predictions.target_from(wired(predictions.target_message(target))))
     with pytest.raises(common.ConversionError, match="finite position"):
         predictions.target_from(predictions.target_message(replace(target, position_m=np.full(3, np.nan))))
@@ -135,7 +151,8 @@ def test_gaze_targets_survive():
 def test_the_marker_is_the_ellipsoid_of_two_sigma():
     turn = rotation_from_vector(np.array([0.3, -0.5, 0.9]))
     covariance = turn @ np.diag([1e-4, 4e-4, 9e-4]) @ turn.T
-    ellipsoid, label = predictions.target_markers(GazeTarget(STAMP, np.array([1.0, 2.0, 3.0]), covariance, "mug")).markers
+    target = GazeTarget(STAMP, np.array([1.0, 2.0, 3.0]), covariance, "mug")
+    ellipsoid, label = predictions.target_markers(target).markers
     np.testing.assert_allclose([ellipsoid.scale.x, ellipsoid.scale.y, ellipsoid.scale.z], [0.04, 0.08, 0.12], rtol=1e-6)
     axes = common.transform_from(ellipsoid.pose)[:3, :3]
     np.testing.assert_allclose(axes @ np.diag([1e-4, 4e-4, 9e-4]) @ axes.T, covariance, atol=1e-9)
@@ -167,10 +184,11 @@ def test_joint_states_without_velocity_and_with_wrong_lengths():
 
 @pytest.mark.parametrize("times", [[0.2, 0.1], [0.1, 0.1], [-0.1, 0.1]])
 def test_a_trajectory_whose_times_do_not_rise_is_refused(times):
-    message = robot.trajectory_message(JointTrajectory(0, ("a",), np.zeros((2, 1)), np.zeros((2, 1)), np.array([0.1, 0.2])))
+    rest = np.zeros((2, 1))
+    message = robot.trajectory_message(JointTrajectory(0, ("a",), rest, rest, np.array([0.1, 0.2])))
     for point, seconds in zip(message.points, times, strict=True):
         point.time_from_start.sec = int(np.floor(seconds))
-        point.time_from_start.nanosec = int(round((seconds - np.floor(seconds)) * 1e9))
+        point.time_from_start.nanosec = round((seconds - np.floor(seconds)) * 1e9)
     with pytest.raises(common.ConversionError, match="times must rise"):
         robot.trajectory_from(message, 0)
     with pytest.raises(common.ConversionError, match="at least one point"):

@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+import rclpy
+
 import gaze_vlm_ros.nodes
 from gaze_vlm_ros.graph import build
 from gaze_vlm_ros.nodes.base import ManagedNode
@@ -28,8 +30,6 @@ def node_class(module):
 @pytest.fixture(scope="module")
 def names_of_the_base(domain):
     """Everything that a bare node already calls its own, rclpy's private attributes included."""
-    import rclpy
-
     rclpy.init()
     node = ManagedNode("bare")
     taken = set(dir(node))
@@ -51,7 +51,8 @@ def test_a_node_overrides_nothing_but_the_hooks(module, names_of_the_base):
     assigned = {
         target.attr
         for target in ast.walk(tree)
-        if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store) and ast.unparse(target.value) == "self"
+        if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store)
+        if ast.unparse(target.value) == "self"
     }
     assert (methods | assigned) & names_of_the_base <= HOOKS
 

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+import rclpy
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -68,8 +69,6 @@ def test_a_refused_change_leaves_everything_as_it_was():
     ("override", "words"), [("cuont:=1", "unknown parameter cuont"), ("rate_hz:=1000", "rate_hz must be 1 to 100 Hz")]
 )
 def test_an_override_at_the_start_is_checked(domain, override, words):
-    import rclpy
-
     rclpy.init(args=["--ros-args", "-p", override])
     node = Node("example")
     try:
@@ -81,8 +80,6 @@ def test_an_override_at_the_start_is_checked(domain, override, words):
 
 
 def test_overrides_are_declared_with_their_descriptors(domain):
-    import rclpy
-
     rclpy.init(args=["--ros-args", "-p", "rate_hz:=12"])
     node = Node("example")
     try:

@@ -21,6 +21,10 @@ from gaze_vlm_ros.environment import DomainLease
 from gaze_vlm_ros.graph import PARENT_VARIABLE, build
 from gaze_vlm_ros.language import OBJECT_KINDS, vocabulary
 from gaze_vlm_ros.nodes import qos
+from gaze_vlm_ros.vlm.checkpoint import save_checkpoint
+from gaze_vlm_ros.vlm.config import BACKGROUND, GazeVLMConfig
+from gaze_vlm_ros.vlm.model import GazeVLM
+from gaze_vlm_ros.vlm.tokenizer import SentenceTokenizer
 
 READY_WITHIN_S = 90.0
 
@@ -28,11 +32,6 @@ READY_WITHIN_S = 90.0
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory) -> str:
     """A small model that was never trained: whole-graph tests are about the graph."""
-    from gaze_vlm_ros.vlm.checkpoint import save_checkpoint
-    from gaze_vlm_ros.vlm.config import BACKGROUND, GazeVLMConfig
-    from gaze_vlm_ros.vlm.model import GazeVLM
-    from gaze_vlm_ros.vlm.tokenizer import SentenceTokenizer
-
     torch.manual_seed(0)
     tokenizer = SentenceTokenizer.of_words(vocabulary())
     config = GazeVLMConfig(

@@ -11,11 +11,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from diagnostic_msgs.msg import DiagnosticArray
-from gaze_vlm_msgs.msg import (
-    AssistState, GazeSample, GazeTarget, GovernorState, ObjectMap, Prediction, SimTruth, WearerState,
-)  # fmt: skip
-from gaze_vlm_msgs.srv import AskGaze
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
@@ -23,6 +19,17 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from gaze_vlm_msgs.msg import (
+    AssistState,
+    GazeSample,
+    GazeTarget,
+    GovernorState,
+    ObjectMap,
+    Prediction,
+    SimTruth,
+    WearerState,
+)  # fmt: skip
+from gaze_vlm_msgs.srv import AskGaze
 from gaze_vlm_ros.cli.processes import NodeDied
 from gaze_vlm_ros.environment import resource
 from gaze_vlm_ros.nodes import names, qos
@@ -65,7 +72,8 @@ def quiet_policy(tmp_path_factory):
     """The usual parameters, but the policy asks for no motion of its own: the tests do."""
     usual = resource("config/sim.yaml").read_text()
     file = tmp_path_factory.mktemp("params") / "sim.yaml"
-    file.write_text(usual.replace("start_confidence: 0.5", "start_confidence: 1").replace("home_after_s: 2.0", "home_after_s: 600"))
+    quiet = usual.replace("start_confidence: 0.5", "start_confidence: 1").replace("after_s: 2.0", "after_s: 600")
+    file.write_text(quiet)
     return str(file)
 
 
@@ -121,8 +129,8 @@ def test_attention_is_a_distribution_over_the_objects_grid(heard):
 def test_the_simulator_armed_its_governor_and_nothing_is_ill(run, heard):
     states = [message.state for message in heard[names.GOVERNOR_STATE]]
     assert set(states) <= {GovernorState.HOLDING, GovernorState.MOVING} and states
-    worst = {status.name: status.message for array in heard[names.DIAGNOSTICS] for status in array.status if status.level == b"\2"}
-    assert not worst and run.graph.check()
+    statuses = [status for array in heard[names.DIAGNOSTICS] for status in array.status]
+    assert not [status.message for status in statuses if status.level == DiagnosticStatus.ERROR] and run.graph.check()
 
 
 def test_a_question_about_the_gaze_is_answered_and_another_is_not(run, heard):
@@ -201,7 +209,8 @@ def wave(run, seconds: float, until) -> bool:
         position[:, 0] += 0.3 * (phase + times)
         velocity[:, 0] = 0.3
         stamp_ns = run.watcher.node.get_clock().now().nanoseconds
-        publisher.publish(trajectory_message(Trajectory(stamp_ns, robot.joint_names, position, velocity, times), stamp_ns))
+        swing = Trajectory(stamp_ns, robot.joint_names, position, velocity, times)
+        publisher.publish(trajectory_message(swing, stamp_ns))
         return until()
 
     done = run.watcher.spin(seconds, send)
@@ -215,7 +224,7 @@ def newest_speed(run) -> float:
 
 def test_stop_reset_and_arm(run, heard):
     states = run.watcher.heard[names.GOVERNOR_STATE]
-    assert wave(run, 10.0, until=lambda: states and states[-1].state == GovernorState.MOVING and newest_speed(run) > 0.1)
+    assert wave(run, 10.0, until=lambda: states[-1].state == GovernorState.MOVING and newest_speed(run) > 0.1)
     assert run.watcher.call(Trigger, names.GOVERNOR_STOP).success
     wave(run, 0.6, until=lambda: False)
     assert states[-1].state == GovernorState.PROTECTIVE_STOP and newest_speed(run) < 0.02

@@ -54,7 +54,9 @@ class Recording:
         """Record a message stamped ``at_s`` seconds into the run and received ``age_s`` later."""
         header = {"stamp": time_of(at_s), "frame_id": "scene_camera_optical"}
         log_ns = START_S * 10**9 + round((at_s + age_s) * 1e9)
-        self._waiting.append((log_ns, f"/{self._namespace}/{topic}".replace("//", "/"), ros_type, {"header": header, **fields}))
+        self._waiting.append(
+            (log_ns, f"/{self._namespace}/{topic}".replace("//", "/"), ros_type, {"header": header, **fields})
+        )
 
     def close(self) -> None:
         for log_ns, topic, ros_type, message in sorted(self._waiting, key=lambda item: item[0]):
@@ -70,7 +72,9 @@ def time_of(at_s: float) -> dict:
     return {"sec": total // 10**9, "nanosec": total % 10**9}
 
 
-def write_run(path: Path, seconds: float = 24.0, *, namespace: str = "sim", video: bool = True, truth: bool = True) -> Path:
+def write_run(
+    path: Path, seconds: float = 24.0, *, namespace: str = "sim", video: bool = True, truth: bool = True
+) -> Path:
     """Everything the simulator's graph records; gaze at 200 Hz with one blink, one lost sample; frames at 15 Hz."""
     recording = Recording(path, namespace)
     _gaze(recording, seconds)
@@ -105,8 +109,19 @@ def _gaze(recording: Recording, seconds: float) -> None:
         x, y = (math.nan, math.nan) if closed else gaze_at(t)
         ray = [math.nan] * 3 if closed else [0.0, 0.0, 1.0]
         recording.put(
-            "gaze/sample", "gaze_vlm_msgs/msg/GazeSample", t, 0.004, sequence=number, point_px=[x, y], ray=ray,
-            distance_m=math.nan, sigma_rad=[0.01, 0.01], confidence=0.0 if closed else 1.0, worn=True, left=eye, right=eye,
+            "gaze/sample",
+            "gaze_vlm_msgs/msg/GazeSample",
+            t,
+            0.004,
+            sequence=number,
+            point_px=[x, y],
+            ray=ray,
+            distance_m=math.nan,
+            sigma_rad=[0.01, 0.01],
+            confidence=0.0 if closed else 1.0,
+            worn=True,
+            left=eye,
+            right=eye,
         )
     for i in range(int(seconds / 0.4)):
         _movement(recording, 0, 0.4 * i + 0.04, 0.4 * (i + 1), gaze_at(0.4 * i + 0.1), 0.01)
@@ -114,10 +129,20 @@ def _gaze(recording: Recording, seconds: float) -> None:
     _movement(recording, 2, 1.0, 1.15, (math.nan, math.nan), math.nan)
 
 
-def _movement(recording: Recording, kind: int, start: float, end: float, point: tuple[float, float], amplitude: float) -> None:
+def _movement(
+    recording: Recording, kind: int, start: float, end: float, point: tuple[float, float], amplitude: float
+) -> None:
     recording.put(
-        "gaze/eye_movement", "gaze_vlm_msgs/msg/EyeMovement", end, 0.006, kind=kind, start=time_of(start), end=time_of(end),
-        mean_point_px=list(point), amplitude_rad=amplitude, peak_velocity_rad_s=amplitude * 40,
+        "gaze/eye_movement",
+        "gaze_vlm_msgs/msg/EyeMovement",
+        end,
+        0.006,
+        kind=kind,
+        start=time_of(start),
+        end=time_of(end),
+        mean_point_px=list(point),
+        amplitude_rad=amplitude,
+        peak_velocity_rad_s=amplitude * 40,
     )
 
 
@@ -135,8 +160,25 @@ def _frames(recording: Recording, seconds: float) -> None:
     for t in ticks(seconds, 15.0):
         jpeg = cv2.imencode(".jpg", cv2.cvtColor(picture(t), cv2.COLOR_RGB2BGR))[1]
         kind = "sensor_msgs/msg/CompressedImage"
-        recording.put("scene_camera/image_raw/compressed", kind, t, 0.012, format="rgb8; jpeg compressed bgr8", data=jpeg.tobytes())
-    recording.put("scene_camera/camera_info", "sensor_msgs/msg/CameraInfo", 0.0, 0.01, width=640, height=480, k=[1.0] * 9, r=[1.0] * 9, p=[1.0] * 12)
+        recording.put(
+            "scene_camera/image_raw/compressed",
+            kind,
+            t,
+            0.012,
+            format="rgb8; jpeg compressed bgr8",
+            data=jpeg.tobytes(),
+        )
+    recording.put(
+        "scene_camera/camera_info",
+        "sensor_msgs/msg/CameraInfo",
+        0.0,
+        0.01,
+        width=640,
+        height=480,
+        k=[1.0] * 9,
+        r=[1.0] * 9,
+        p=[1.0] * 12,
+    )
 
 
 def said_at(t: float) -> tuple[str, str]:
@@ -151,21 +193,48 @@ def _predictions(recording: Recording, seconds: float) -> None:
     for t in ticks(seconds, 4.0):
         for kind, (name, text) in enumerate(zip(("activity", "event"), said_at(t), strict=True)):
             recording.put(
-                f"gaze_vlm/{name}", "gaze_vlm_msgs/msg/Prediction", t, PREDICTION_AGE_S, kind=kind, text=text, window_s=5.0,
-                horizon_s=2.0 * kind, confidence=0.8, hypotheses=[], model_name="synthetic", model_version="1",
-                used_gaze=True, out_of_domain=t < 1.0,
+                f"gaze_vlm/{name}",
+                "gaze_vlm_msgs/msg/Prediction",
+                t,
+                PREDICTION_AGE_S,
+                kind=kind,
+                text=text,
+                window_s=5.0,
+                horizon_s=2.0 * kind,
+                confidence=0.8,
+                hypotheses=[],
+                model_name="synthetic",
+                model_version="1",
+                used_gaze=True,
+                out_of_domain=t < 1.0,
             )
         x, y = gaze_at(t)
         rows, columns = np.mgrid[0:12, 0:16]
         grid = np.exp(-((columns + 0.5 - x / 40) ** 2 + (rows + 0.5 - y / 40) ** 2) / 3).astype("<f4")
         recording.put(
-            "gaze_vlm/attention", "sensor_msgs/msg/Image", t, PREDICTION_AGE_S, height=12, width=16, encoding="32FC1",
-            is_bigendian=0, step=64, data=(grid / grid.sum()).tobytes(),
+            "gaze_vlm/attention",
+            "sensor_msgs/msg/Image",
+            t,
+            PREDICTION_AGE_S,
+            height=12,
+            width=16,
+            encoding="32FC1",
+            is_bigendian=0,
+            step=64,
+            data=(grid / grid.sum()).tobytes(),
         )
         thing = phase_at(t)[4]
         recording.put(
-            "gaze_vlm/gaze_target", "gaze_vlm_msgs/msg/GazeTarget", t, 0.16, label=thing, instance_id=thing, probability=0.9,
-            region_px=[0.0] * 4, position={"x": 0.31, "y": 0.0, "z": 0.1}, covariance=[0.0] * 9,
+            "gaze_vlm/gaze_target",
+            "gaze_vlm_msgs/msg/GazeTarget",
+            t,
+            0.16,
+            label=thing,
+            instance_id=thing,
+            probability=0.9,
+            region_px=[0.0] * 4,
+            position={"x": 0.31, "y": 0.0, "z": 0.1},
+            covariance=[0.0] * 9,
         )
 
 
@@ -176,25 +245,48 @@ def _robot(recording: Recording, seconds: float) -> None:
         mode = 2 if activity.startswith("moving") else int(pointing)
         reason = ("Nothing to help with.", f"The wearer will {event}.", "The wearer's hand is near.")[mode]
         recording.put(
-            "assist_policy/state", "gaze_vlm_msgs/msg/AssistState", t, 0.002, mode=mode, target_label=thing if mode else "",
-            target_position={"x": 0.3, "y": 0.0, "z": 0.1}, reason=reason, limited_by="hand within 0.2 m" if mode == 2 else "",
+            "assist_policy/state",
+            "gaze_vlm_msgs/msg/AssistState",
+            t,
+            0.002,
+            mode=mode,
+            target_label=thing if mode else "",
+            target_position={"x": 0.3, "y": 0.0, "z": 0.1},
+            reason=reason,
+            limited_by="hand within 0.2 m" if mode == 2 else "",
             prediction_stamp=time_of(max(0.0, t - 0.2)),
         )
         recording.put(
-            "governor/state", "gaze_vlm_msgs/msg/GovernorState", t, 0.001, state=2 if pointing else 1,
-            reason="Commands pass." if pointing else "No command comes.", commands_passed=round(t * 10), commands_refused=3,
+            "governor/state",
+            "gaze_vlm_msgs/msg/GovernorState",
+            t,
+            0.001,
+            state=2 if pointing else 1,
+            reason="Commands pass." if pointing else "No command comes.",
+            commands_passed=round(t * 10),
+            commands_refused=3,
         )
     values = [{"key": "frames dropped", "value": "2"}]
     status = {"level": 1, "name": "gaze_vlm", "message": "slow", "hardware_id": "", "values": values}
     recording.put("diagnostics", "diagnostic_msgs/msg/DiagnosticArray", 1.0, 0.001, status=[status])
-    recording.put("study/marker", "gaze_vlm_msgs/msg/StudyMarker", 2.0, 0.001, condition="A", participant="P7", text="start")
+    recording.put(
+        "study/marker", "gaze_vlm_msgs/msg/StudyMarker", 2.0, 0.001, condition="A", participant="P7", text="start"
+    )
 
 
 def _truth(recording: Recording, seconds: float) -> None:
     for t in ticks(seconds, 20.0):
         _, activity, event, event_s, thing = phase_at(t)
         recording.put(
-            "sim/truth", "gaze_vlm_msgs/msg/SimTruth", t, 0.003, activity=activity, event=event, event_time=time_of(event_s),
-            event_object=thing, gaze_label=thing, gaze_position={"x": 0.3, "y": 0.0, "z": 0.1},
+            "sim/truth",
+            "gaze_vlm_msgs/msg/SimTruth",
+            t,
+            0.003,
+            activity=activity,
+            event=event,
+            event_time=time_of(event_s),
+            event_object=thing,
+            gaze_label=thing,
+            gaze_position={"x": 0.3, "y": 0.0, "z": 0.1},
             pointed_label="mug" if (t % CYCLE_S) < 5 else "",
         )

@@ -1,0 +1,97 @@
+import math
+
+import numpy as np
+import pytest
+
+from gaze_vlm_ros.statistics import cluster_bootstrap, clustered_rate, paired_bootstrap, wilson, wilson_of
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    # Newcombe 1998, Statistics in Medicine 17:857, table I, score method without continuity correction.
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_agrees_with_published_intervals(successes, n, low, high):
+    estimate = wilson(successes, n)
+    assert estimate.value == successes / n
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_ends_solve_the_score_equation():
+    estimate = wilson(7, 19)
+    for end in (estimate.low, estimate.high):
+        assert abs(estimate.value - end) / math.sqrt(end * (1 - end) / 19) == pytest.approx(1.959964, abs=1e-5)
+
+
+def test_wilson_mirrors_successes_and_failures():
+    some, others = wilson(3, 11), wilson(8, 11)
+    assert (some.low, some.high) == pytest.approx((1 - others.high, 1 - others.low))
+
+
+def test_no_cases_give_no_value():
+    assert wilson(0, 0).as_dict() == {"value": None, "n": 0, "ci95": None}
+    assert cluster_bootstrap([], []).value is None
+
+
+def test_wilson_refuses_more_successes_than_cases():
+    with pytest.raises(ValueError, match=r"successes must lie in 0\.\.n, got 4 of 3"):
+        wilson(4, 3)
+
+
+def test_wilson_of_counts_true():
+    assert wilson_of([True, False, True]) == wilson(2, 3)
+
+
+def test_bootstrap_of_independent_cases_agrees_with_the_normal_interval():
+    values = np.random.default_rng(1).normal(3.0, 2.0, 400)
+    estimate = cluster_bootstrap(values, range(400), draws=4000)
+    half = 1.96 * values.std() / 20
+    assert (estimate.low, estimate.high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.1 * half)
+
+
+def test_repeating_every_case_within_its_cluster_adds_no_certainty():
+    values = list(np.random.default_rng(2).normal(size=30))
+    once = cluster_bootstrap(values, range(30))
+    tenfold = cluster_bootstrap(values * 10, list(range(30)) * 10)
+    assert (tenfold.low, tenfold.high) == pytest.approx((once.low, once.high))
+    assert tenfold.n == 300
+
+
+def test_bootstrap_does_not_depend_on_the_names_of_clusters():
+    values = [0.0, 1.0, 1.0, 0.5]
+    assert cluster_bootstrap(values, ["b", "a", "a", "c"]) == cluster_bootstrap(values, [7, 3, 3, 1])
+
+
+def test_one_cluster_has_no_interval():
+    estimate = cluster_bootstrap([1.0, 0.0], ["only", "only"])
+    assert (estimate.value, estimate.low) == (0.5, None)
+
+
+def test_bootstrap_refuses_what_is_not_finite():
+    with pytest.raises(ValueError, match="finite"):
+        cluster_bootstrap([1.0, math.nan], [0, 1])
+
+
+def test_a_clustered_rate_of_zero_keeps_its_doubt():
+    estimate = clustered_rate([False] * 40, [0] * 20 + [1] * 20)
+    assert (estimate.value, estimate.n, estimate.low) == (0.0, 40, 0.0)
+    assert estimate.high == wilson(0, 2).high
+
+
+def test_pairing_sees_a_difference_that_separate_intervals_hide():
+    episodes = np.random.default_rng(3)
+    hardness = episodes.normal(0, 1.0, 40)
+    ours, rival = hardness + 0.2 + episodes.normal(0, 0.1, 40), hardness + episodes.normal(0, 0.1, 40)
+    paired = paired_bootstrap(ours, rival)
+    assert paired.low > 0
+    assert paired.value == pytest.approx(ours.mean() - rival.mean())
+    assert cluster_bootstrap(ours, range(40)).low < cluster_bootstrap(rival, range(40)).high
+
+
+def test_no_difference_is_not_found():
+    assert paired_bootstrap([1, 0, 1, 0], [0, 1, 0, 1]).low < 0 < paired_bootstrap([1, 0, 1, 0], [0, 1, 0, 1]).high
+
+
+def test_paired_scores_must_match():
+    with pytest.raises(ValueError, match="got 2 and 1"):
+        paired_bootstrap([1, 2], [1])
