@@ -43,6 +43,8 @@ class Eyes:
         self._rng = rng
         self._rest = rest_target_m
         self._noise = noise
+        # The tracker draws from a stream of its own: how often it is read must not change what the wearer does.
+        self._tracker_rng = np.random.default_rng(rng.integers(2**63))
         self.head_share = float(rng.uniform(0.55, 0.85))
         self.head_lag_s = float(rng.uniform(0.15, 0.3))
         self._seat_m = head_m
@@ -95,11 +97,11 @@ class Eyes:
 
     def measured_ray(self, now_s: float) -> np.ndarray:
         """The tracker's unit ray (3,) in the scene camera's optical frame, with its errors; NaN in a blink or a loss."""
-        if self.blinking(now_s) or self._rng.random() < self._noise.data_loss:
+        if self.blinking(now_s) or self._tracker_rng.random() < self._noise.data_loss:
             return np.full(3, np.nan)
         pose = self.world_T_camera()
         ray = pose[:3, :3].T @ (self.gaze_point_m(now_s) - self.position_m)
-        error = self._offset_rad + np.deg2rad(self._rng.normal(0.0, self._noise.precision_deg, 2))
+        error = self._offset_rad + np.deg2rad(self._tracker_rng.normal(0.0, self._noise.precision_deg, 2))
         yaw = np.arctan2(ray[0], ray[2]) + error[0]
         pitch = np.arctan2(ray[1], np.hypot(ray[0], ray[2])) + error[1]
         return np.array([np.cos(pitch) * np.sin(yaw), np.sin(pitch), np.cos(pitch) * np.cos(yaw)])

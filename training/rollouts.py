@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gaze_vlm_ros.gaze.looked_at import looked_at
 from gaze_vlm_ros.geometry.gaze_target import NoIntersection, intersect_depth
 from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.policies.arm import ArmModel
@@ -57,13 +58,11 @@ def target_of(
         point = intersect_depth(sample.ray, sample.sigma_rad, frame.depth_m, camera).transformed(simulation.base_T_camera())
     except NoIntersection:
         return None
-    rows, columns = objects.label_index.shape
-    column = int(np.clip(sample.point_px[0] * columns / camera.width, 0, columns - 1))
-    row = int(np.clip(sample.point_px[1] * rows / camera.height, 0, rows - 1))
-    label = objects.labels[objects.label_index[row, column]]
+    sigma_px = float(sample.sigma_rad.mean()) * camera.matrix[0, 0]
+    looked = looked_at(objects, sample.point_px, (camera.width, camera.height), sigma_px)
     return GazeTarget(
-        frame.stamp_ns, point.position_m, point.covariance_m2, label, label, float(objects.probability[row, column]),
-        frame_id=simulation.base_frame,
+        frame.stamp_ns, point.position_m, point.covariance_m2, looked.label, looked.label, looked.probability, looked.region_px,
+        simulation.base_frame,
     )
 
 

@@ -20,7 +20,6 @@ from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.graph import PARENT_VARIABLE
 
 ENDS_WITHIN_S = 8.0
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -30,7 +29,9 @@ def run(make: Callable[[], Node]) -> int:
     The node lives in a thread, so that the main thread can wait for signals: an executor that waits hears none.
     """
     _follow_parent()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)  # in every thread to come; the main thread waits for them
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: asked.append(received))
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make()
@@ -40,18 +41,12 @@ def run(make: Callable[[], Node]) -> int:
         return 2
     spinner = _Spinner(node)
     spinner.start()
-    while spinner.is_alive() and not _asked_to_stop(0.2):
-        pass
+    while spinner.is_alive() and not asked:
+        spinner.join(0.1)
     _end_within(ENDS_WITHIN_S)
     spinner.finish()
     rclpy.try_shutdown()
     return spinner.code
-
-
-def _asked_to_stop(seconds: float) -> bool:
-    received = signal.sigtimedwait(_STOPPING, seconds)
-    # A process that was stopped and continued gets an empty answer, with signal 0.
-    return received is not None and received.si_signo in _STOPPING
 
 
 class _Spinner(threading.Thread):

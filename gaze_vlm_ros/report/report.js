@@ -14,9 +14,9 @@ if (video) {
   panel.hidden = false;
   play.onclick = video.onclick = toggle;
   seek.oninput = () => { video.currentTime = (end() * seek.value) / 1000; };
-  for (const event of ["play", "pause", "timeupdate", "loadedmetadata", "seeked"]) video.addEventListener(event, show);
+  for (const event of ["play", "pause", "timeupdate", "loadedmetadata", "seeking", "seeked"]) video.addEventListener(event, show);
   show();
-  for (const strip of document.querySelectorAll("[data-start]")) {
+  for (const strip of document.querySelectorAll("svg[data-start]")) {
     strip.classList.add("seekable");
     strip.onclick = (event) => {
       const area = strip.getBoundingClientRect();

@@ -33,6 +33,17 @@ def test_equal_seeds_give_equal_worlds_and_other_seeds_do_not():
     assert not np.array_equal(first[0], other[0])
 
 
+def test_reading_the_tracker_does_not_change_what_the_wearer_does():
+    """Paired rollouts rest on this: worlds of one seed show the same wearer, whoever watches."""
+    watched, alone = (Simulation(SimulationConfig(seed=4)) for _ in range(2))
+    for _ in range(600):
+        watched.advance(0.02)
+        watched.gaze_sample()
+        alone.advance(0.02)
+    assert watched.truth().event == alone.truth().event
+    np.testing.assert_array_equal(watched.wearer.hand_m, alone.wearer.hand_m)
+
+
 def test_activities_follow_in_order_and_events_come_true(run):
     _, log = run
     verbs = [parse(truth.activity).verb for _, truth, _, _ in log]

@@ -3,7 +3,8 @@
     image_exchange.py send COUNT LISTENER...      prints, for each listener, how many images it has acknowledged
     image_exchange.py hear NAME                   acknowledges each image by its number until it is ended
 
-Each image waits until all have acknowledged the one before, or for a second: what is counted is loss, not speed.
+The first image is repeated until all have met and does not count. Each of the others waits until all have acknowledged
+the one before, or for a second: what is counted is loss, not speed.
 """
 
 import array
@@ -32,16 +33,20 @@ def send(count: int, listeners: list[str]) -> None:
         while not arrived() and time.monotonic() < end:
             rclpy.spin_once(node, timeout_sec=0.05)
 
-    both = len(listeners)
-    wait(DISCOVERY_S, lambda: publisher.get_subscription_count() == both and node.count_publishers("heard") == both)
-    for index in range(count):
+    def show(index):
         image = Image(height=HEIGHT, width=WIDTH, encoding="rgb8", step=WIDTH * CHANNELS)
         image.header.stamp.sec = index
         image.data = pixels
         publisher.publish(image)
-        wait(PATIENCE_S, lambda index=index: all(index in numbers for numbers in heard.values()))
+        wait(PATIENCE_S, lambda: all(index in numbers for numbers in heard.values()))
+
+    end = time.monotonic() + DISCOVERY_S
+    while not all(heard.values()) and time.monotonic() < end:
+        show(0)
+    for index in range(1, count + 1):
+        show(index)
     for name in listeners:
-        print(name, len(heard[name]), flush=True)
+        print(name, len(heard[name] - {0}), flush=True)
 
 
 def hear(name: str) -> None:

@@ -47,7 +47,7 @@ def gone(pids: list[int], within_s: float) -> bool:
     ("words", "told"),
     [
         (("up", "replay", "path:=/nowhere.vrs"), "source cannot configure: /nowhere.vrs: no such file"),
-        (("up", "sim", "checkpoint:=/nowhere"), "vlm cannot configure: checkpoint file /nowhere/config.json is missing"),
+        (("up", "sim", "checkpoint:=/nowhere"), "vlm cannot configure: checkpoint file /nowhere/config.json"),
         (("up", "sim", "robot:=hal"), "governor cannot configure: no robot 'hal'"),
         (("up", "bringup"), "bringup needs robot:=..."),
         (("up", "sim", "sede:=1"), "sim has no argument sede"),

@@ -112,6 +112,7 @@ def test_colcon_builds_both_packages(checkout: Path, option: list[str]):
     ]  # fmt: skip
     environ = child_environment()
     environ["CMAKE_PREFIX_PATH"] = str(PREFIX)
+    environ["MAKEFLAGS"] = f"-j{os.cpu_count()}"  # colcon's own also waits while the machine is busy
     run(build, checkout, environ)
 
     share, executables = install / NAME / "share", install / NAME / "lib" / NAME
