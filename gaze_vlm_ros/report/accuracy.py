@@ -7,8 +7,9 @@ of :mod:`gaze_vlm_ros.scoring`, as every other score of this package.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +17,11 @@ from gaze_vlm_ros import scoring
 from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.report.run import Run, Said, Truth
 from gaze_vlm_ros.statistics import Estimate, clustered_rate, wilson_of
+from gaze_vlm_ros.types import NS_PER_S
 
 MATCH_NS = 60_000_000
 """A truth message describes a prediction when their stamps differ by at most this."""
+REPLAN_NS = NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,8 @@ def event_accuracy(run: Run) -> Accuracy | None:
     """
     if not run.truth:
         return None
-    actual = [
-        moment for moment in _actual(run) if moment.event and moment.event_time_s <= run.seconds(run.truth[-1].stamp_ns)
-    ]
+    end_s = run.seconds(run.truth[-1].stamp_ns)
+    actual = [moment for moment in _actual(run) if moment.event and moment.event_time_s <= end_s]
     points = scoring.event_points(_sentences(run, run.events), actual)
     return Accuracy(scoring.score(points).model, _each(run.events, run.truth, lambda truth: truth.event))
 
@@ -77,14 +79,29 @@ def pointed_in_time(run: Run) -> Estimate | None:
     """Rate of pick-ups at whose moment the arm pointed at the thing picked up. None without truth."""
     if not run.truth:
         return None
-    pairs = zip(run.truth, run.truth[1:], strict=False)
+    truth = with_settled_events(run.truth)
     done = [
-        (last, after)
-        for last, after in pairs
-        if last.event and last.event_ns <= after.stamp_ns and last.event_ns != after.event_ns
+        (before, after)
+        for before, after in itertools.pairwise(truth)
+        if before.event and before.event_ns <= after.stamp_ns and before.event_ns != after.event_ns
     ]
     # The truth right after the event is the first that tells where the arm pointed when it happened.
-    return wilson_of([after.pointed_label == last.event_object for last, after in done if _is_pick_up(last.event)])
+    return wilson_of(
+        [after.pointed_label == before.event_object for before, after in done if _is_pick_up(before.event)]
+    )
+
+
+def with_settled_events(truth: Sequence[Truth]) -> list[Truth]:
+    """``truth`` with the last estimate of its time for each event.
+
+    A simulation that falls behind the clock moves the time of an event a little with every message; a jump of
+    ``REPLAN_NS`` or more is another event.
+    """
+    settled: list[Truth] = []
+    for item, following in zip(reversed(truth), [None, *reversed(truth)], strict=False):
+        same = following and item.event == following.event and abs(item.event_ns - following.event_ns) < REPLAN_NS
+        settled.append(replace(item, event_ns=settled[-1].event_ns) if same else item)
+    return settled[::-1]
 
 
 def target_accuracy(run: Run) -> tuple[Estimate, list[float]] | None:
@@ -106,8 +123,8 @@ def _sentences(run: Run, said: Sequence[Said]) -> list[scoring.Said]:
 
 def _actual(run: Run) -> list[scoring.Actual]:
     return [
-        scoring.Actual(run.seconds(truth.stamp_ns), truth.activity, truth.event, run.seconds(truth.event_ns))
-        for truth in run.truth
+        scoring.Actual(run.seconds(item.stamp_ns), item.activity, item.event, run.seconds(item.event_ns))
+        for item in with_settled_events(run.truth)
     ]
 
 

@@ -1,6 +1,12 @@
 import pytest
 
-from gaze_vlm_ros.report.accuracy import TruthLookup, activity_accuracy, event_accuracy, pointed_in_time
+from gaze_vlm_ros.report.accuracy import (
+    TruthLookup,
+    activity_accuracy,
+    event_accuracy,
+    pointed_in_time,
+    with_settled_events,
+)
 from gaze_vlm_ros.report.run import Run, Said, Truth
 
 S = 10**9
@@ -49,6 +55,21 @@ def test_an_event_due_after_the_recording_is_not_judged():
 def test_moments_without_an_event_to_come_are_no_cases():
     run = Run(truth=[truth(t, event="") for t in tenths(0, 30)], events=[said(1.0, "")])
     assert event_accuracy(run).per_prediction.n == 0
+
+
+def test_an_event_whose_time_drifts_is_one_event():
+    drifting = [truth(t, event_s=3.0 + 0.1 * t) for t in tenths(0, 34)]
+    later = [truth(t, event="put the mug on the tray", event_s=9.0) for t in tenths(34, 60)]
+    run = Run(truth=drifting + later, events=[said(2.7, "pick up the mug"), said(2.9, "pick up the bowl")])
+    # Settled at 3.33 s: 0.5 s before it the model still said the right thing.
+    assert event_accuracy(run).per_phase.as_dict()["n"] == 1
+    assert event_accuracy(run).per_phase.value == 1.0
+    assert pointed_in_time(run).n == 1
+
+
+def test_the_same_event_again_is_another_event():
+    events = [item.event_ns for item in with_settled_events([truth(0.0, event_s=1.0), truth(1.1, event_s=3.0)])]
+    assert events == [1 * S, 3 * S]
 
 
 @pytest.mark.parametrize(("pointed", "rate"), [("mug", 1.0), ("bowl", 0.0), ("", 0.0)])
