@@ -1,7 +1,7 @@
 # The environment of an earlier set-up goes on to be used unless PYTHON says otherwise.
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 PYTEST_ARGS ?=
-ENTER := .venv/bin/python -m gaze_vlm_ros.environment
+ENTER := .venv/bin/python scripts/enter.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test demo lint clean distclean

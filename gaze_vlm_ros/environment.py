@@ -1,11 +1,7 @@
 """Where ROS 2, the messages and the shared files are, and the variables that a process of the graph needs.
 
 Nothing has to be sourced: the wheels in `.venv` set their library path when Python starts, and `enter` does the same
-where a ROS 2 installation is sourced. Run any command in the environment of the graph with
-
-    .venv/bin/python -m gaze_vlm_ros.environment COMMAND...
-
-and print the variables, for `eval` in a shell, by leaving the command out.
+where a ROS 2 installation is sourced. `scripts/enter.py` runs any command in the environment of the graph.
 """
 
 from __future__ import annotations
@@ -13,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
-import shlex
 import socket
 import sys
 from collections.abc import Mapping
@@ -216,24 +211,3 @@ def _prepend(environ: dict[str, str], name: str, folders: list[Path]) -> None:
     present = [entry for entry in environ.get(name, "").split(os.pathsep) if entry]
     added = [str(folder) for folder in folders if str(folder) not in present]
     environ[name] = os.pathsep.join([*added, *present])
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command in the environment of the graph, or print the variables that differ from the present ones."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        wanted = child_environment()
-    except GazeVlmError as error:
-        sys.exit(str(error))
-    if arguments:
-        try:
-            os.execvpe(arguments[0], arguments, wanted)
-        except OSError as error:
-            sys.exit(f"cannot run {arguments[0]}: {error.strerror}")
-    for name, value in sorted(wanted.items()):
-        if os.environ.get(name) != value:
-            print(f"export {name}={shlex.quote(value)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 OBJECT_KINDS = (
-    "mug", "bottle", "bowl", "plate", "apple", "banana", "sponge", "notebook", "spoon", "teapot", "pill box", "carton",
+    "mug",
+    "bottle",
+    "bowl",
+    "plate",
+    "apple",
+    "banana",
+    "sponge",
+    "notebook",
+    "spoon",
+    "teapot",
+    "pill box",
+    "carton",
 )
 PLACES = ("tray", "mat", "shelf")
 ROBOT = "robot"

@@ -1,7 +1,7 @@
 """How sentences are judged against what was really the case: one point per phase, never one per overlapping window.
 
-Times are seconds on one clock. The rivals get the same points: ``majority`` always says the most frequent truth of the very
-points that are judged (which favours it), ``repeat`` says what the model itself said ``REPEAT_S`` earlier.
+Times are seconds on one clock. The rivals get the same points: ``majority`` always says the most frequent truth
+of the very points that are judged (which favours it), ``repeat`` says what the model itself said ``REPEAT_S`` earlier.
 """
 
 from __future__ import annotations
@@ -65,9 +65,13 @@ def activity_points(said: Sequence[Said], truth: Sequence[Actual]) -> list[Point
 
 
 def event_points(said: Sequence[Said], truth: Sequence[Actual]) -> list[Point]:
-    """One point per event, judged by the last sentence that came while it was the next one, 0.5 s before it at the latest."""
+    """One point per event, judged by the last sentence that came while it was the next one, 0.5 s before it at
+    the latest.
+    """
     points = []
-    for start_s, end_s, (label, event_s) in _runs([(moment.time_s, (moment.event, moment.event_time_s)) for moment in truth]):
+    for start_s, end_s, (label, event_s) in _runs(
+        [(moment.time_s, (moment.event, moment.event_time_s)) for moment in truth]
+    ):
         point = _point(said, label, start_s, min(end_s, event_s - EVENT_LEAD_S))
         if point:
             points.append(point)

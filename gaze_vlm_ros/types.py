@@ -96,7 +96,9 @@ class GazeSample:
     @property
     def valid(self) -> bool:
         """True where the sample carries a usable direction: worn, confident, finite."""
-        return bool(self.worn and self.confidence > 0.0 and np.isfinite(self.point_px).all() and np.isfinite(self.ray).all())
+        return bool(
+            self.worn and self.confidence > 0.0 and np.isfinite(self.point_px).all() and np.isfinite(self.ray).all()
+        )
 
 
 class EyeMovementKind(str, Enum):

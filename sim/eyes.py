@@ -39,7 +39,9 @@ class Eyes:
     lag; the eyes counter-rotate, so that gaze stays on its target while the head moves (vestibulo-ocular reflex).
     """
 
-    def __init__(self, rng: np.random.Generator, head_m: np.ndarray, rest_target_m: np.ndarray, noise: TrackerNoise) -> None:
+    def __init__(
+        self, rng: np.random.Generator, head_m: np.ndarray, rest_target_m: np.ndarray, noise: TrackerNoise
+    ) -> None:
         self._rng = rng
         self._rest = rest_target_m
         self._noise = noise
@@ -96,7 +98,9 @@ class Eyes:
         return pose
 
     def measured_ray(self, now_s: float) -> np.ndarray:
-        """The tracker's unit ray (3,) in the scene camera's optical frame, with its errors; NaN in a blink or a loss."""
+        """The tracker's unit ray (3,) in the scene camera's optical frame, with its errors; NaN in a blink or
+        a loss.
+        """
         if self.blinking(now_s) or self._tracker_rng.random() < self._noise.data_loss:
             return np.full(3, np.nan)
         pose = self.world_T_camera()

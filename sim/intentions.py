@@ -50,7 +50,9 @@ class Intentions:
             self._choose_goal()
         self._left -= 1
         wanted, place = GOALS[self.goal]
-        candidates = [thing for thing in wanted if thing in self.where and thing != self._last and self.where[thing] != place]
+        candidates = [
+            thing for thing in wanted if thing in self.where and thing != self._last and self.where[thing] != place
+        ]
         if not candidates or self._rng.random() < SLIP:
             candidates = [thing for thing in self.where if thing != self._last]
         thing = str(self._rng.choice(candidates))

@@ -48,7 +48,12 @@ class Layout:
     light_level: float
 
 
-_PLACE_HALF = {"tray": (0.13, 0.1, 0.012), "mat": (0.13, 0.1, 0.004), "shelf": (0.14, 0.09, 0.05), ROBOT: (0.09, 0.07, 0.006)}
+_PLACE_HALF = {
+    "tray": (0.13, 0.1, 0.012),
+    "mat": (0.13, 0.1, 0.004),
+    "shelf": (0.14, 0.09, 0.05),
+    ROBOT: (0.09, 0.07, 0.006),
+}
 _PLACE_HUE = {"tray": (0.07, 0.1, 0.5), "mat": (0.75, 0.8, 0.45), "shelf": (0.1, 0.12, 0.15), ROBOT: (0.0, 1.0, 0.0)}
 _PLACE_SPOTS = (np.array([-0.45, 0.0]), np.array([0.45, 0.0]), np.array([0.42, 0.27]), np.array([-0.42, 0.27]))
 
@@ -65,9 +70,17 @@ def sample_layout(rng: np.random.Generator, things: int = 8) -> Layout:
     skin = colorsys.hsv_to_rgb(rng.uniform(0.03, 0.07), rng.uniform(0.3, 0.6), rng.uniform(0.35, 0.95))
     sleeve = colorsys.hsv_to_rgb(rng.uniform(0, 1), rng.uniform(0.1, 0.5), rng.uniform(0.2, 0.6))
     return Layout(
-        looks, positions, tuple(rng.uniform(-np.pi, np.pi, things)), places, table, wall,
-        {name: colorsys.hsv_to_rgb(h, s, float(rng.uniform(0.35, 0.75))) for name, (h, s) in hue.items()}, skin, sleeve,
-        np.array([rng.uniform(-0.8, 0.8), rng.uniform(-0.8, 0.4), 2.2]), float(rng.uniform(0.5, 0.9)),
+        looks,
+        positions,
+        tuple(rng.uniform(-np.pi, np.pi, things)),
+        places,
+        table,
+        wall,
+        {name: colorsys.hsv_to_rgb(h, s, float(rng.uniform(0.35, 0.75))) for name, (h, s) in hue.items()},
+        skin,
+        sleeve,
+        np.array([rng.uniform(-0.8, 0.8), rng.uniform(-0.8, 0.4), 2.2]),
+        float(rng.uniform(0.5, 0.9)),
     )
 
 
@@ -104,7 +117,9 @@ def build_kitchen(layout: Layout, robot: RobotDescription, width: int, height: i
     spec.stat.extent = 1.0
     spec.visual.headlight.ambient = [0.45] * 3
     spec.visual.headlight.diffuse = [0.3] * 3
-    spec.worldbody.add_light(pos=layout.light_m, dir=[0, 0, -1], diffuse=[layout.light_level] * 3, specular=[0.1] * 3, castshadow=False)
+    spec.worldbody.add_light(
+        pos=layout.light_m, dir=[0, 0, -1], diffuse=[layout.light_level] * 3, specular=[0.1] * 3, castshadow=False
+    )
     _add_room(spec, layout)
     for look, position, yaw in zip(layout.looks, layout.positions, layout.yaws, strict=True):
         add_thing(spec, look, position, yaw)
@@ -117,15 +132,25 @@ def _add_room(spec: mujoco.MjSpec, layout: Layout) -> None:
     world = spec.worldbody
     seen = {"contype": 0, "conaffinity": 0, "group": 1}
     world.add_geom(name="floor", type=GEOM.mjGEOM_PLANE, size=[4, 4, 0.1], rgba=[0.4, 0.38, 0.36, 1])
-    world.add_geom(name="wall", type=GEOM.mjGEOM_BOX, size=[3, 0.05, 1.5], pos=[0, 1.6, 1.5], rgba=[*layout.wall_rgb, 1], **seen)
     world.add_geom(
-        name="table", type=GEOM.mjGEOM_BOX, size=[0.6, 0.4, 0.02], pos=[0, 0.02, TABLE_TOP_M - 0.02], rgba=[*layout.table_rgb, 1],
+        name="wall", type=GEOM.mjGEOM_BOX, size=[3, 0.05, 1.5], pos=[0, 1.6, 1.5], rgba=[*layout.wall_rgb, 1], **seen
+    )
+    world.add_geom(
+        name="table",
+        type=GEOM.mjGEOM_BOX,
+        size=[0.6, 0.4, 0.02],
+        pos=[0, 0.02, TABLE_TOP_M - 0.02],
+        rgba=[*layout.table_rgb, 1],
         friction=[1.0, 0.02, 0.002],
     )
     for place in layout.places.values():
         world.add_geom(
-            name=place.name, type=GEOM.mjGEOM_BOX, size=place.half_m, pos=place.top_m - [0, 0, place.half_m[2]],
-            rgba=[*layout.place_rgb[place.name], 1], friction=[1.0, 0.02, 0.002],
+            name=place.name,
+            type=GEOM.mjGEOM_BOX,
+            size=place.half_m,
+            pos=place.top_m - [0, 0, place.half_m[2]],
+            rgba=[*layout.place_rgb[place.name], 1],
+            friction=[1.0, 0.02, 0.002],
         )
 
 
@@ -140,8 +165,13 @@ def _add_wearer(spec: mujoco.MjSpec, layout: Layout) -> None:
         hand.add_geom(name=f"{name}/palm", type=GEOM.mjGEOM_ELLIPSOID, size=[0.042, 0.05, 0.02], rgba=skin, **seen)
         for number, offset in enumerate((-0.032, -0.011, 0.011, 0.032)):
             hand.add_geom(
-                name=f"{name}/finger{number}", type=GEOM.mjGEOM_CAPSULE, size=[0.009, 0.022, 0], pos=[offset, 0.058, -0.016],
-                quat=[0.82, -0.57, 0, 0], rgba=skin, **seen,
+                name=f"{name}/finger{number}",
+                type=GEOM.mjGEOM_CAPSULE,
+                size=[0.009, 0.022, 0],
+                pos=[offset, 0.058, -0.016],
+                quat=[0.82, -0.57, 0, 0],
+                rgba=skin,
+                **seen,
             )
     forearm = spec.worldbody.add_body(name="forearm", mocap=True, pos=[0.3, -0.5, 0.9])
     forearm.add_geom(name="forearm", type=GEOM.mjGEOM_CAPSULE, size=[0.035, FOREARM_M / 2, 0], rgba=sleeve, **seen)

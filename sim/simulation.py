@@ -91,7 +91,9 @@ class Simulation:
         self._carried = ""
         self._seat_robot()
         eyes = Eyes(rng, _HEAD_SEAT_M + rng.normal(0, [0.02, 0.02, 0.03]), _HEAD_REST_TARGET_M, config.noise)
-        places = Places(self._thing_position, self._slot_for, lambda thing: float(self._look[thing].half_extents[2]) + 0.03)
+        places = Places(
+            self._thing_position, self._slot_for, lambda thing: float(self._look[thing].half_extents[2]) + 0.03
+        )
         mujoco.mj_forward(self.model, self.data)
         self.wearer = Wearer(rng, eyes, Intentions(rng, self.things), places)
         self._place_wearer()
@@ -111,7 +113,9 @@ class Simulation:
         place = self.layout.places[place_name]
         others = [self._thing_position(other)[:2] for other in self.things if other != thing]
         spots = [
-            place.top_m[:2] + place.half_m[:2] * [across, along] for across in (-0.55, 0.0, 0.55) for along in (-0.45, 0.45)
+            place.top_m[:2] + place.half_m[:2] * [across, along]
+            for across in (-0.55, 0.0, 0.55)
+            for along in (-0.45, 0.45)
         ]
         best = max(spots, key=lambda spot: min(float(np.linalg.norm(spot - other)) for other in others))
         return np.array([*best, place.top_m[2] + self._look[thing].half_extents[2] + 0.003])
@@ -182,22 +186,30 @@ class Simulation:
         """
         order = [trajectory.names.index(name) for name in self.robot.joint_names]
         start = self._setpoint
-        self._motion = self.time_s, JointTrajectory(
-            trajectory.stamp_ns, tuple(self.robot.joint_names),
-            np.vstack([start.position_rad, trajectory.position_rad[:, order]]),
-            np.vstack([start.velocity_rad_s, trajectory.velocity_rad_s[:, order]]),
-            np.concatenate([[0.0], np.maximum(trajectory.time_from_start_s, 1e-3)]),
+        self._motion = (
+            self.time_s,
+            JointTrajectory(
+                trajectory.stamp_ns,
+                tuple(self.robot.joint_names),
+                np.vstack([start.position_rad, trajectory.position_rad[:, order]]),
+                np.vstack([start.velocity_rad_s, trajectory.velocity_rad_s[:, order]]),
+                np.concatenate([[0.0], np.maximum(trajectory.time_from_start_s, 1e-3)]),
+            ),
         )
 
     def _servo(self) -> None:
         if self._motion is not None:
             self._setpoint = sample(self._motion[1], self.time_s - self._motion[0])
-        self.data.ctrl[self._actuators] = self._setpoint.position_rad + self.robot.servos.lag_s * self._setpoint.velocity_rad_s
+        self.data.ctrl[self._actuators] = (
+            self._setpoint.position_rad + self.robot.servos.lag_s * self._setpoint.velocity_rad_s
+        )
 
     def joint_state(self, stamp_ns: int | None = None) -> JointState:
         return JointState(
-            self._stamp() if stamp_ns is None else stamp_ns, tuple(self.robot.joint_names),
-            self.data.qpos[self._joint_qpos].copy(), self.data.qvel[self._joint_dof].copy(),
+            self._stamp() if stamp_ns is None else stamp_ns,
+            tuple(self.robot.joint_names),
+            self.data.qpos[self._joint_qpos].copy(),
+            self.data.qvel[self._joint_dof].copy(),
         )
 
     # --- what sensors see
@@ -224,7 +236,9 @@ class Simulation:
 
     def in_base(self, points_m: np.ndarray) -> np.ndarray:
         """World points (N, 3) or (3,) in the robot's base frame."""
-        return transform_points(invert_transform(self.world_T_base()), np.atleast_2d(points_m)).reshape(np.shape(points_m))
+        return transform_points(invert_transform(self.world_T_base()), np.atleast_2d(points_m)).reshape(
+            np.shape(points_m)
+        )
 
     def gaze_sample(self) -> GazeSample:
         """What the eye tracker reports now, errors, blinks and losses included."""
@@ -232,8 +246,12 @@ class Simulation:
         valid = bool(np.isfinite(ray).all())
         self._gaze_sequence += 1
         return GazeSample(
-            self._stamp(), project(self.camera, ray[None])[0] if valid else np.full(2, np.nan), ray, self._gaze_sequence,
-            sigma_rad=np.full(2, self.wearer.eyes.sigma_rad), confidence=1.0 if valid else 0.0,
+            self._stamp(),
+            project(self.camera, ray[None])[0] if valid else np.full(2, np.nan),
+            ray,
+            self._gaze_sequence,
+            sigma_rad=np.full(2, self.wearer.eyes.sigma_rad),
+            confidence=1.0 if valid else 0.0,
         )
 
     def wearer_state(self) -> WearerState:
@@ -276,7 +294,9 @@ class Simulation:
     # --- truth
 
     def cast(self, origin_m: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, str]:
-        """First visible surface from ``origin_m`` along ``direction`` (world): its point (3,), NaN for none, and label."""
+        """First visible surface from ``origin_m`` along ``direction`` (world): its point (3,), NaN for none,
+        and label.
+        """
         geom = np.full(1, -1, np.int32)
         groups = np.array([1, 1, 1, 0, 0, 0], np.uint8)
         distance = mujoco.mj_ray(self.model, self.data, origin_m, direction, groups, 1, -1, geom, None)
@@ -305,8 +325,12 @@ class Simulation:
         point, label = self.gaze_hit()
         pointed = pointed_thing(self.base_T_tool(), self.thing_positions_in_base())
         return Truth(
-            text_of(self.wearer.phase.activity), text_of(contact.event), contact.time_s, contact.event.object,
-            self.wearer.phase_count, label, self.in_base(point), pointed or "",
+            text_of(self.wearer.phase.activity),
+            text_of(contact.event),
+            contact.time_s,
+            contact.event.object,
+            self.wearer.phase_count,
+            label,
+            self.in_base(point),
+            pointed or "",
         )
-
-

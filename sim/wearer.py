@@ -136,7 +136,14 @@ class Wearer:
         self._plan_glances(step, start_s, reach_s, grasp_s, carry_s, put_s, goal_m - grip)
 
     def _plan_glances(
-        self, step: Step, start_s: float, reach_s: float, grasp_s: float, carry_s: float, put_s: float, goal_m: np.ndarray
+        self,
+        step: Step,
+        start_s: float,
+        reach_s: float,
+        grasp_s: float,
+        carry_s: float,
+        put_s: float,
+        goal_m: np.ndarray,
     ) -> None:
         """Looks about, leads the hand to the thing by 0.4 to 1.0 s, and to the place before the hand sets off."""
         rng = self._rng
@@ -152,10 +159,13 @@ class Wearer:
         leave_s = grasp_s + float(rng.uniform(-0.1, 0.2))
         self._glances.append((leave_s, lambda: goal_m + rng.normal(0, 0.012, 3)))
         if rng.random() < 0.4:
-            self._glances.append((carry_s + 0.25 * (put_s - carry_s), lambda: self.hand_m.copy()))
+            self._glances.append((carry_s + 0.25 * (put_s - carry_s), self._at_hand))
             self._glances.append((carry_s + 0.5 * (put_s - carry_s), lambda: goal_m + rng.normal(0, 0.012, 3)))
         self._glances.append((put_s + float(rng.uniform(-0.05, 0.2)), self._somewhere()))
         self._glances.sort(key=lambda glance: glance[0])
+
+    def _at_hand(self) -> np.ndarray:
+        return self.hand_m.copy()
 
     def _at_thing(self, thing: str) -> Callable[[], np.ndarray]:
         return lambda: self._places.position_of(thing) + self._rng.normal(0, 0.01, 3)

@@ -34,7 +34,9 @@ def _panel(title: str, steps: list[float], values: list[float]) -> np.ndarray:
     y = np.interp(values, [low, high], [bottom, top])
     cv2.polylines(panel, [np.stack([x, y], 1).round().astype(np.int32)], False, LINE, 1, cv2.LINE_AA)
     for text, at in (
-        (title, (left, 18)), (f"{high:.3g}", (4, top + 8)), (f"{low:.3g}", (4, bottom)),
+        (title, (left, 18)),
+        (f"{high:.3g}", (4, top + 8)),
+        (f"{low:.3g}", (4, bottom)),
         (f"{max(steps):.0f} steps", (right - 90, PANEL_HEIGHT - 10)),
     ):
         cv2.putText(panel, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, INK, 1, cv2.LINE_AA)

@@ -28,8 +28,10 @@ def add_loop_arguments(parser: argparse.ArgumentParser, default: LoopSettings) -
 
 def loop_settings(options: argparse.Namespace) -> LoopSettings:
     return LoopSettings(
-        minutes=None if options.steps else options.minutes, steps=options.steps,
-        learning_rate=options.learning_rate, seed=options.seed,
+        minutes=None if options.steps else options.minutes,
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
     )
 
 

@@ -18,7 +18,15 @@ from gaze_vlm_ros.errors import GazeVlmError
 
 SPLITS = ("train", "validation", "test")
 _PER_FRAME = (
-    "stamp_s", "patch_label", "heatmap", "heatmap_input", "gaze_px", "activity", "event", "event_time_s", "phase_id",
+    "stamp_s",
+    "patch_label",
+    "heatmap",
+    "heatmap_input",
+    "gaze_px",
+    "activity",
+    "event",
+    "event_time_s",
+    "phase_id",
 )
 _KEYS = (*_PER_FRAME, "jpeg_data", "jpeg_offset", "label_names", "split")
 
@@ -76,8 +84,10 @@ def read_episode(path: Path) -> Episode:
         raise DataError(f"{path} is of the split {split!r}; it must be one of {', '.join(SPLITS)}")
     digits = re.findall(r"\d+", path.stem)
     return Episode(
-        number=int(digits[-1]) if digits else 0, split=split,
-        label_names=tuple(map(str, values.pop("label_names"))), **values,
+        number=int(digits[-1]) if digits else 0,
+        split=split,
+        label_names=tuple(map(str, values.pop("label_names"))),
+        **values,
     )
 
 

@@ -44,8 +44,11 @@ def evaluate(checkpoint: Path, tokens: Path, split: str = "test", limit: int | N
     truth = {kind: data.columns[kind.value][rows] for kind in KINDS}
     said = {source: answer(model, tokenizer, data, windows, source) for source in Input}
     result = {
-        "checkpoint": model.config.name, "version": model.config.version, "split": split,
-        "episodes": len(np.unique(data.columns["episode"][rows])), "windows": len(windows),
+        "checkpoint": model.config.name,
+        "version": model.config.version,
+        "split": split,
+        "episodes": len(np.unique(data.columns["episode"][rows])),
+        "windows": len(windows),
         "per_phase": _per_phase(data, rows, truth, said),
         "per_window": _per_window(data, rows, truth, said),
         "teacher_forced": {
@@ -93,8 +96,10 @@ def _said(data: TokenSet, rows: np.ndarray, texts: list[str]) -> list[scoring.Sa
 def _actual(data: TokenSet, rows: np.ndarray, truth: dict, own: np.ndarray) -> list[scoring.Actual]:
     return [
         scoring.Actual(
-            float(data.columns["stamp_s"][row]), str(truth[PredictionKind.ACTIVITY][i]),
-            str(truth[PredictionKind.EVENT][i]), float(data.columns["event_time_s"][row]),
+            float(data.columns["stamp_s"][row]),
+            str(truth[PredictionKind.ACTIVITY][i]),
+            str(truth[PredictionKind.EVENT][i]),
+            float(data.columns["event_time_s"][row]),
         )
         for row, i in zip(rows, own, strict=True)
     ]
@@ -113,8 +118,10 @@ def _per_window(data: TokenSet, rows: np.ndarray, truth: dict, said: dict[Input,
     right = {name: _right(texts, truth, judged) for name, texts in columns.items()}
     table = {name: {m: cluster_bootstrap(v, episodes) for m, v in scores.items()} for name, scores in right.items()}
     for name, (ours, rival) in {
-        "gaze_minus_rgb": ("gaze", "rgb"), "shuffled_gaze_minus_rgb": ("shuffled_gaze", "rgb"),
-        "rgb_minus_repeat": ("rgb", "repeat"), "rgb_minus_majority": ("rgb", "majority"),
+        "gaze_minus_rgb": ("gaze", "rgb"),
+        "shuffled_gaze_minus_rgb": ("shuffled_gaze", "rgb"),
+        "rgb_minus_repeat": ("rgb", "repeat"),
+        "rgb_minus_majority": ("rgb", "majority"),
     }.items():
         table[name] = {m: paired_bootstrap(right[ours][m], right[rival][m], episodes) for m in right["rgb"]}
     return table

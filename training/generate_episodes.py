@@ -1,11 +1,15 @@
 """Writes simulated episodes for the vision-language model, one ``episode_NNNNNN.npz`` each.
 
-The file of an episode depends on its seed alone, whatever the number of workers; the split is drawn from the seed too, so
+The file of an episode depends on its seed alone, whatever the number of workers; the split is drawn from the
+seed too, so
 that no test episode can have a neighbour in training. What exists is kept: a killed run goes on where it stopped.
 
-Arrays of a file (N frames at ``1 / FRAME_PERIOD_S``): ``jpeg_data`` uint8 and ``jpeg_offset`` int64 (N + 1) hold 224x224
-pictures; ``stamp_s`` (N,); ``patch_label`` uint8 (N, 14, 14), index into ``label_names``; ``heatmap`` float32 (N, 14, 14),
-the gaze of the last 200 ms carried to the frame by its 3-D hits; ``heatmap_input`` likewise, from raw gaze pixels, as a live
+Arrays of a file (N frames at ``1 / FRAME_PERIOD_S``): ``jpeg_data`` uint8 and ``jpeg_offset`` int64 (N + 1)
+hold 224x224
+pictures; ``stamp_s`` (N,); ``patch_label`` uint8 (N, 14, 14), index into ``label_names``; ``heatmap`` float32
+(N, 14, 14),
+the gaze of the last 200 ms carried to the frame by its 3-D hits; ``heatmap_input`` likewise, from raw gaze
+pixels, as a live
 model gets it; zeros where gaze is missing; ``gaze_px`` (N, 2) in 640x480; ``activity``, ``event`` str (N,);
 ``event_time_s`` (N,); ``phase_id`` int (N,); ``split`` str.
 """
@@ -46,21 +50,31 @@ def split_of(seed: int) -> str:
 
 
 def patch_labels(segmentation: np.ndarray) -> np.ndarray:
-    """The class (14, 14) uint8 of each patch of a segmented picture (H, W): the largest *thing, hand or arm* that fills at
-    least 12 % of it, else the largest class."""
+    """The class (14, 14) uint8 of each patch of a segmented picture (H, W).
+
+    That is the largest *thing, hand or arm* that fills at least 12 % of the patch, else the largest class.
+    """
     small = cv2.resize(segmentation, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_NEAREST)
     rows, columns = GRID
-    cells = small.reshape(rows, IMAGE_SIZE // rows, columns, IMAGE_SIZE // columns).transpose(0, 2, 1, 3).reshape(rows * columns, -1)
+    cells = (
+        small.reshape(rows, IMAGE_SIZE // rows, columns, IMAGE_SIZE // columns)
+        .transpose(0, 2, 1, 3)
+        .reshape(rows * columns, -1)
+    )
     counts = np.stack([(cells == label).sum(axis=1) for label in range(len(LABELS))], axis=1)
     foreground = counts.copy()
     foreground[:, 0] = 0
     foreground[:, _PLACES_FROM:_HAND] = 0
-    chosen = np.where(foreground.max(axis=1) >= _SMALL_THING_SHARE * cells.shape[1], foreground.argmax(axis=1), counts.argmax(axis=1))
+    chosen = np.where(
+        foreground.max(axis=1) >= _SMALL_THING_SHARE * cells.shape[1], foreground.argmax(axis=1), counts.argmax(axis=1)
+    )
     return chosen.reshape(GRID).astype(np.uint8)
 
 
 class WanderingArm:
-    """Moves the arm to random postures at random times, so that its motion tells nothing about the wearer's intention."""
+    """Moves the arm to random postures at random times, so that its motion tells nothing about the wearer's
+    intention.
+    """
 
     SPREAD_RAD = 1.1
 
@@ -91,7 +105,11 @@ def record_episode(seed: int, duration_s: float) -> dict[str, np.ndarray]:
     try:
         for gaze_px, gaze_m in _frames(simulation, arm, duration_s):
             snapshot = simulation.snapshot()
-            rgb = cv2.resize(simulation.render_snapshot(snapshot, depth=False).rgb, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA)
+            rgb = cv2.resize(
+                simulation.render_snapshot(snapshot, depth=False).rgb,
+                (IMAGE_SIZE, IMAGE_SIZE),
+                interpolation=cv2.INTER_AREA,
+            )
             jpegs.append(cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].ravel())
             for key, value in _labels(simulation, simulation.segmentation(snapshot), gaze_px, gaze_m).items():
                 rows.setdefault(key, []).append(value)
@@ -123,7 +141,9 @@ def _frames(simulation: Simulation, arm: WanderingArm, duration_s: float) -> Ite
         yield np.array(pixels).reshape(-1, 2), np.array(hits).reshape(-1, 3)
 
 
-def _labels(simulation: Simulation, segmentation: np.ndarray, gaze_px: np.ndarray, gaze_m: np.ndarray) -> dict[str, object]:
+def _labels(
+    simulation: Simulation, segmentation: np.ndarray, gaze_px: np.ndarray, gaze_m: np.ndarray
+) -> dict[str, object]:
     size = simulation.config.width, simulation.config.height
     camera_T_world = invert_transform(simulation.wearer.eyes.world_T_camera())
     carried = project(simulation.camera, transform_points(camera_T_world, gaze_m)) if len(gaze_m) else gaze_px
@@ -153,7 +173,9 @@ def _write(job: tuple[int, float, str]) -> int:
 def generate(folder: Path, episodes: int, first_seed: int = 0, duration_s: float = 30.0, workers: int = 2) -> int:
     """Writes the missing ones of ``episodes`` files to ``folder``; returns how many were written. Shows progress."""
     folder.mkdir(parents=True, exist_ok=True)
-    seeds = [seed for seed in range(first_seed, first_seed + episodes) if not (folder / f"episode_{seed:06d}.npz").exists()]
+    seeds = [
+        seed for seed in range(first_seed, first_seed + episodes) if not (folder / f"episode_{seed:06d}.npz").exists()
+    ]
     jobs = [(seed, duration_s, str(folder)) for seed in seeds]
     columns = TextColumn("episodes"), *Progress.get_default_columns()[1:2], MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns) as progress, multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=8) as pool:

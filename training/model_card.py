@@ -9,8 +9,11 @@ from gaze_vlm_ros.training.provenance import load_stages
 from gaze_vlm_ros.vlm.checkpoint import CONFIG, WEIGHTS, write_atomically
 
 _WINDOW_ROWS = (
-    ("rgb", "**frames only**"), ("gaze", "**frames and gaze**"), ("shuffled_gaze", "frames and another episode's gaze"),
-    ("rgb_plain_greedy", "frames only, greedy without ranking"), ("repeat", "repeat: its own output 2 s earlier"),
+    ("rgb", "**frames only**"),
+    ("gaze", "**frames and gaze**"),
+    ("shuffled_gaze", "frames and another episode's gaze"),
+    ("rgb_plain_greedy", "frames only, greedy without ranking"),
+    ("repeat", "repeat: its own output 2 s earlier"),
     ("majority", "majority of the judged windows"),
 )
 _DIFFERENCES = ("gaze_minus_rgb", "shuffled_gaze_minus_rgb", "rgb_minus_repeat", "rgb_minus_majority")
@@ -22,11 +25,18 @@ def write_card(checkpoint: Path, evaluation: dict) -> None:
     config = json.loads((checkpoint / CONFIG).read_text())
     size = (checkpoint / WEIGHTS).stat().st_size / 1e6
     parts = [
-        f"# {config['name']}", _about(config, size), "## Training", _stages(checkpoint),
-        f"## Evaluation on the {evaluation['split']} episodes", _scope(evaluation),
-        "### Once per phase (activity) and per event", _per_phase(evaluation["per_phase"]),
-        "### Every window, free-running", _per_window(evaluation["per_window"]),
-        "### Teacher-forced: NOT comparable with the tables above", _teacher_forced(evaluation["teacher_forced"]),
+        f"# {config['name']}",
+        _about(config, size),
+        "## Training",
+        _stages(checkpoint),
+        f"## Evaluation on the {evaluation['split']} episodes",
+        _scope(evaluation),
+        "### Once per phase (activity) and per event",
+        _per_phase(evaluation["per_phase"]),
+        "### Every window, free-running",
+        _per_window(evaluation["per_window"]),
+        "### Teacher-forced: NOT comparable with the tables above",
+        _teacher_forced(evaluation["teacher_forced"]),
         "### Attention within two patches of the gaze, newest frame",
         _mass(evaluation["attention_mass_within_2_patches"]),
     ]
@@ -45,9 +55,16 @@ def _about(config: dict, size: float) -> str:
 
 def _stages(checkpoint: Path) -> str:
     rows = [
-        [s.name, str(s.steps), f"{s.elapsed_s / 60:.1f}", str(s.seed), str(s.episodes), s.data_sha256[:12],
-         ", ".join(f"{k} {v:g}" if isinstance(v, (int, float)) else f"{k}: {v}" for k, v in s.settings.items()),
-         ", ".join(f"{k} {v:.3f}" for k, v in s.validation.items())]
+        [
+            s.name,
+            str(s.steps),
+            f"{s.elapsed_s / 60:.1f}",
+            str(s.seed),
+            str(s.episodes),
+            s.data_sha256[:12],
+            ", ".join(f"{k} {v:g}" if isinstance(v, (int, float)) else f"{k}: {v}" for k, v in s.settings.items()),
+            ", ".join(f"{k} {v:.3f}" for k, v in s.validation.items()),
+        ]
         for s in load_stages(checkpoint)
     ]
     return _table(["stage", "steps", "minutes", "seed", "episodes", "data sha256", "settings", "validation"], rows) + (
@@ -69,9 +86,14 @@ def _scope(evaluation: dict) -> str:
 
 def _per_phase(table: dict) -> str:
     rows = [
-        [source.replace("_", " "), kind, *map(_figure, map(scores.get, ("model", "repeat", "majority"))),
-         str(scores["model"]["n"])]
-        for source, kinds in table.items() for kind, scores in kinds.items()
+        [
+            source.replace("_", " "),
+            kind,
+            *map(_figure, map(scores.get, ("model", "repeat", "majority"))),
+            str(scores["model"]["n"]),
+        ]
+        for source, kinds in table.items()
+        for kind, scores in kinds.items()
     ]
     return _table(["input", "task", "model", "repeat (own output 2 s earlier)", "majority", "n"], rows)
 

@@ -92,7 +92,10 @@ def confusion_scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def pretrain(
-    data: Path, out: Path, loop: LoopSettings, settings: EncoderSettings | None = None,
+    data: Path,
+    out: Path,
+    loop: LoopSettings,
+    settings: EncoderSettings | None = None,
     config: GazeVLMConfig | None = None,
 ) -> GazeVLM:
     """Trains the encoder on the episodes of ``data``; ``out`` gets state, curve and ``checkpoint/``. Resumes."""

@@ -1,6 +1,7 @@
 """Paired rollouts in one process: what the model says and what the arm does with it, beside their rivals.
 
-Every rival sees the very same wearer (same seed) at the same time. The wearer does not react to the arm, so the arms of a
+Every rival sees the very same wearer (same seed) at the same time. The wearer does not react to the arm, so
+the arms of a
 rollout differ in nothing but what moves them: ``predicted`` acts on the model's events, ``without_prediction`` on the
 nearest thing to the hand, ``truth`` on the true event.
 """
@@ -23,7 +24,16 @@ from gaze_vlm_ros.policies.rivals import nearest_to_hand
 from gaze_vlm_ros.scoring import Actual, Point, Said, activity_points, event_points, score
 from gaze_vlm_ros.sim.simulation import Simulation, SimulationConfig, Truth
 from gaze_vlm_ros.statistics import wilson_of
-from gaze_vlm_ros.types import NS_PER_S, Frame, GazeSample, GazeTarget, Hypothesis, ObjectMap, Prediction, PredictionKind
+from gaze_vlm_ros.types import (
+    NS_PER_S,
+    Frame,
+    GazeSample,
+    GazeTarget,
+    Hypothesis,
+    ObjectMap,
+    Prediction,
+    PredictionKind,
+)
 from gaze_vlm_ros.vlm.predictor import StreamingPredictor
 
 FIRST_SEED = 1_000_000
@@ -39,7 +49,9 @@ RIVALS = ("predicted", "without_prediction", "truth")
 
 @dataclass
 class Rollout:
-    """What happened in one rollout: judged points of the texts, and for each rival whether each pick-up was assisted."""
+    """What happened in one rollout: judged points of the texts, and for each rival whether each pick-up was
+    assisted.
+    """
 
     activity: list[Point] = field(default_factory=list)
     event: list[Point] = field(default_factory=list)
@@ -55,13 +67,21 @@ def target_of(
         return None
     sample, camera = valid[-1], simulation.camera
     try:
-        point = intersect_depth(sample.ray, sample.sigma_rad, frame.depth_m, camera).transformed(simulation.base_T_camera())
+        point = intersect_depth(sample.ray, sample.sigma_rad, frame.depth_m, camera).transformed(
+            simulation.base_T_camera()
+        )
     except NoIntersection:
         return None
     sigma_px = float(sample.sigma_rad.mean()) * camera.matrix[0, 0]
     looked = looked_at(objects, sample.point_px, (camera.width, camera.height), sigma_px)
     return GazeTarget(
-        frame.stamp_ns, point.position_m, point.covariance_m2, looked.label, looked.label, looked.probability, looked.region_px,
+        frame.stamp_ns,
+        point.position_m,
+        point.covariance_m2,
+        looked.label,
+        looked.label,
+        looked.probability,
+        looked.region_px,
         simulation.base_frame,
     )
 
@@ -70,7 +90,10 @@ def run_rollout(seed: int, predictor: StreamingPredictor, duration_s: float) -> 
     """One wearer, three arms."""
     worlds = {rival: Simulation(SimulationConfig(seed=seed)) for rival in RIVALS}
     arm = ArmModel(worlds["predicted"].robot)
-    policies = {rival: (nearest_to_hand if rival == "without_prediction" else AssistPolicy)(AssistSettings(), arm) for rival in RIVALS}
+    policies = {
+        rival: (nearest_to_hand if rival == "without_prediction" else AssistPolicy)(AssistSettings(), arm)
+        for rival in RIVALS
+    }
     predictor.reset()
     rollout, said, actual = Rollout(), {kind: [] for kind in PredictionKind}, []
     waiting: list[tuple[float, Callable[[], None]]] = []
@@ -134,18 +157,33 @@ def _tell_truth(world: Simulation, policy: AssistPolicy, truth: Truth) -> None:
     stamp_ns, slots = round(world.time_s * NS_PER_S), parse(truth.event)
     hypothesis = Hypothesis(truth.event, slots.verb, slots.object, slots.place, 1.0)
     policy.on_prediction(
-        Prediction(stamp_ns, PredictionKind.EVENT, truth.event, 1.0, (hypothesis,), window_s=5.0, horizon_s=2.0, model_name="truth")
+        Prediction(
+            stamp_ns,
+            PredictionKind.EVENT,
+            truth.event,
+            1.0,
+            (hypothesis,),
+            window_s=5.0,
+            horizon_s=2.0,
+            model_name="truth",
+        )
     )
     position = world.thing_positions_in_base()[slots.object]
-    policy.on_gaze_target(GazeTarget(stamp_ns, position, np.eye(3) * 1e-4, slots.object, slots.object, 1.0, frame_id=world.base_frame))
+    policy.on_gaze_target(
+        GazeTarget(stamp_ns, position, np.eye(3) * 1e-4, slots.object, slots.object, 1.0, frame_id=world.base_frame)
+    )
 
 
 def summarise(rollouts: Iterable[Rollout]) -> dict:
-    """Rates with Wilson intervals: ``activity`` and ``event`` of model, majority and repeat; ``assist`` of each rival."""
+    """Rates with Wilson intervals: ``activity`` and ``event`` of model, majority and repeat; ``assist`` of
+    each rival.
+    """
     rollouts = list(rollouts)
     activity = score([point for rollout in rollouts for point in rollout.activity])
     event = score([point for rollout in rollouts for point in rollout.event])
-    assisted = {rival: wilson_of([ok for rollout in rollouts for ok in rollout.assisted[rival]]).as_dict() for rival in RIVALS}
+    assisted = {
+        rival: wilson_of([ok for rollout in rollouts for ok in rollout.assisted[rival]]).as_dict() for rival in RIVALS
+    }
     return {
         "rollouts": len(rollouts),
         "activity_accuracy": activity.model.as_dict(),
@@ -153,7 +191,9 @@ def summarise(rollouts: Iterable[Rollout]) -> dict:
         "majority": {"activity": activity.majority.as_dict(), "event": event.majority.as_dict()},
         "repeat": {"activity": activity.repeat.as_dict(), "event": event.repeat.as_dict()},
         "assist": {
-            "success": assisted["predicted"], "without_prediction": assisted["without_prediction"], "with_truth": assisted["truth"],
+            "success": assisted["predicted"],
+            "without_prediction": assisted["without_prediction"],
+            "with_truth": assisted["truth"],
         },
     }
 
@@ -164,7 +204,11 @@ def _worker(job: tuple[int, str, float]) -> Rollout:
 
 
 def run_rollouts(
-    checkpoint: Path, count: int, duration_s: float = 20.0, first_seed: int = FIRST_SEED, workers: int = 2,
+    checkpoint: Path,
+    count: int,
+    duration_s: float = 20.0,
+    first_seed: int = FIRST_SEED,
+    workers: int = 2,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict:
     """``summarise`` of ``count`` rollouts with different seeds, run by ``workers`` processes."""

@@ -89,7 +89,8 @@ class Sentences:
         unique, rows = zip(*(np.unique(columns[kind.value], return_inverse=True) for kind in KINDS), strict=True)
         ids = [
             torch.tensor([*prompt, *tokenizer.encode(str(text)), tokenizer.eos_id])
-            for prompt, texts in zip(prompts, unique, strict=True) for text in texts
+            for prompt, texts in zip(prompts, unique, strict=True)
+            for text in texts
         ]
         self._ids = pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_id)
         self._empty = torch.tensor([not text for texts in unique for text in texts])

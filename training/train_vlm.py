@@ -76,7 +76,12 @@ def drawn(windows: np.ndarray, step: int, size: int, seed: int) -> np.ndarray:
 
 
 def train_vlm(
-    tokens: Path, encoder: Path, out: Path, loop: LoopSettings, settings: VLMSettings | None = None, name: str = "",
+    tokens: Path,
+    encoder: Path,
+    out: Path,
+    loop: LoopSettings,
+    settings: VLMSettings | None = None,
+    name: str = "",
 ) -> GazeVLM:
     """Trains block and language model on the cache ``tokens`` of the checkpoint ``encoder``.
 
@@ -107,17 +112,29 @@ def train_vlm(
         return validation_scores(model, tokenizer, data, sentences, checked)
 
     about = {
-        "windows": len(windows), "batch": settings.batch, "lambda": settings.regulariser,
-        "gaze_dropout": settings.gaze_dropout, "encoder": data.encoder_sha256, "config": model.config.to_dict(),
+        "windows": len(windows),
+        "batch": settings.batch,
+        "lambda": settings.regulariser,
+        "gaze_dropout": settings.gaze_dropout,
+        "encoder": data.encoder_sha256,
+        "config": model.config.to_dict(),
     }
     position = train(model, losses, evaluate, loop, out, about)
     model.eval()
     stages = load_stages(encoder)
     final = torch.no_grad()(evaluate)()
-    stages.append(Stage(
-        "gaze block and language model", position.step, position.elapsed_s, loop.seed, data.data_sha256, data.episodes,
-        final, {key: about[key] for key in ("batch", "lambda", "gaze_dropout")},
-    ))
+    stages.append(
+        Stage(
+            "gaze block and language model",
+            position.step,
+            position.elapsed_s,
+            loop.seed,
+            data.data_sha256,
+            data.episodes,
+            final,
+            {key: about[key] for key in ("batch", "lambda", "gaze_dropout")},
+        )
+    )
     save_checkpoint(out / "checkpoint", model, tokenizer)
     save_stages(out / "checkpoint", stages)
     rate = position.step * settings.batch / position.elapsed_s

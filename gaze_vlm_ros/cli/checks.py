@@ -111,7 +111,7 @@ def rendering() -> list[Finding]:
 
 
 def gpu() -> list[Finding]:
-    import torch  # noqa: PLC0415 - takes a second that the other commands need not wait
+    import torch
 
     if torch.cuda.is_available():
         return [Finding(Level.GOOD, "GPU", torch.cuda.get_device_name(0))]
@@ -131,7 +131,7 @@ def devices() -> list[Finding]:
 
 def checkpoint() -> list[Finding]:
     def load() -> str:
-        from gaze_vlm_ros.vlm.checkpoint import default_checkpoint, load_checkpoint  # noqa: PLC0415 - imports torch
+        from gaze_vlm_ros.vlm.checkpoint import default_checkpoint, load_checkpoint
 
         folder = default_checkpoint()
         model, _ = load_checkpoint(folder)
@@ -142,7 +142,7 @@ def checkpoint() -> list[Finding]:
 
 def robots() -> list[Finding]:
     def load() -> str:
-        from gaze_vlm_ros.robots.description import RobotDescription  # noqa: PLC0415 - imports numpy and yaml
+        from gaze_vlm_ros.robots.description import RobotDescription
 
         names = RobotDescription.available()
         for name in names:

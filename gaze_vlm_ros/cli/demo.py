@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for report and recording")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the loop runs")
     parser.add_argument("--seed", type=int, default=1, help="seed of the kitchen and the wearer")
-    parser.add_argument("--rollouts", type=int, default=30, help="paired rollouts that the rivals are measured on; 0 for none")
+    parser.add_argument(
+        "--rollouts", type=int, default=30, help="paired rollouts that the rivals are measured on; 0 for none"
+    )
     parser.add_argument("--checkpoint", default="", help="folder of the model; empty: the shipped one")
 
 
@@ -48,8 +50,10 @@ def _rollouts(args: argparse.Namespace, progress: Progress) -> dict:
 
     task = progress.add_task("paired rollouts", total=args.rollouts)
     return run_rollouts(
-        Path(args.checkpoint) if args.checkpoint else default_checkpoint(), args.rollouts,
-        workers=min(2, os.cpu_count() or 1), on_progress=lambda done, _: progress.update(task, completed=done),
+        Path(args.checkpoint) if args.checkpoint else default_checkpoint(),
+        args.rollouts,
+        workers=min(2, os.cpu_count() or 1),
+        on_progress=lambda done, _: progress.update(task, completed=done),
     )
 
 

@@ -45,7 +45,9 @@ def own_folder(wanted: Path) -> Iterator[Path]:
     raise RunError(f"{wanted} and 98 folders beside it are in use; name another with --out")
 
 
-def run_graph(name: str, arguments: dict[str, str], log_path: Path, progress: Progress, seconds: float | None = None) -> None:
+def run_graph(
+    name: str, arguments: dict[str, str], log_path: Path, progress: Progress, seconds: float | None = None
+) -> None:
     """Brings a deployment up in a domain of its own, and down after ``seconds``, or when it ends by itself (None).
 
     Raises NodeDied, naming the node and why, where one does not live.

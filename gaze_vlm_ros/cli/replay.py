@@ -13,7 +13,9 @@ from gaze_vlm_ros.environment import enter, require_messages
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="Aria .vrs or its folder, Neon recording folder, .mcap or its folder")
-    parser.add_argument("--out", type=Path, default=None, help="folder for report and recording (default out/replay-NAME)")
+    parser.add_argument(
+        "--out", type=Path, default=None, help="folder for report and recording (default out/replay-NAME)"
+    )
     parser.add_argument("--rate", type=float, default=1.0, help="speed of replay; 1 is as recorded")
     parser.add_argument("--checkpoint", default="", help="folder of the model; empty: the shipped one")
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("data/kitchen"), help="episodes of `gaze-vlm-ros generate`")
-    parser.add_argument("--out", type=Path, default=Path("runs"), help="folder for the runs; the model ends in OUT/vlm/checkpoint")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), help="folder for the runs; the model ends in OUT/vlm/checkpoint"
+    )
     parser.add_argument("--encoder-minutes", type=float, default=25.0, help="time for the frame encoder")
     parser.add_argument("--minutes", type=float, default=16.0, help="time for gaze block and language model")
     parser.add_argument("--name", default="gaze-vlm-kitchen-tiny", help="name of the model")

@@ -23,6 +23,7 @@ from gaze_vlm_ros.types import NS_PER_S, CameraModel
 from gaze_vlm_ros.types import GazeSample as Sample
 
 SAMPLES_TO_MEASURE_RATE = 40
+MEASURED_NS = 3 * NS_PER_S
 PERIOD_S = 0.02
 REMEMBERED_S = 5.0
 
@@ -32,7 +33,7 @@ class GazeParameters(Parameters):
     """Parameters of the gaze node."""
 
     rate_hz: float = parameter(
-        0.0, "rate of the eye tracker; 0: measured from the first 40 stamps", unit="Hz", low=0, high=2000
+        0.0, "rate of the eye tracker; 0: measured from the first stamps", unit="Hz", low=0, high=2000
     )
     reorder_s: float = parameter(0.0, "how long a late sample is waited for", unit="s", low=0, high=0.5)
 
@@ -89,7 +90,9 @@ class GazeNode(ManagedNode):
         if self._buffer.watermark_ns is None:
             return
         end_ns = self._buffer.watermark_ns - round(self.parameters.reorder_s * NS_PER_S)
-        samples = self._buffer.window(end_ns, max(0, end_ns - self._done_ns - 1))
+        if end_ns <= self._done_ns:
+            return
+        samples = self._buffer.window(end_ns, end_ns - self._done_ns - 1)
         if self._filter is None and not self._measured(samples):
             return
         for sample in samples:
@@ -102,7 +105,7 @@ class GazeNode(ManagedNode):
         """Chooses the settings for the eye tracker's rate, once that is known."""
         rate_hz = self.parameters.rate_hz
         if not rate_hz:
-            if len(samples) < SAMPLES_TO_MEASURE_RATE:
+            if len(samples) < SAMPLES_TO_MEASURE_RATE and samples[-1].stamp_ns - samples[0].stamp_ns < MEASURED_NS:
                 return False
             rate_hz = NS_PER_S / float(np.median(np.diff([sample.stamp_ns for sample in samples])))
         self._filter = GazeFilter(GazeFilterSettings.for_rate(rate_hz))

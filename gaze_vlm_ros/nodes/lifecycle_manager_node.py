@@ -70,6 +70,7 @@ class LifecycleManager(Node):
         self._code: int | None = None
         self._errors: dict[str, str] = {}
         self._heard_s: dict[str, float] = {}
+        self._fallen: dict[str, float] = {}
         self._ready = self.create_publisher(Bool, names.MANAGER_READY, qos.LATCHED)
         self.create_subscription(DiagnosticArray, names.DIAGNOSTICS, self._on_diagnostics, qos.RESULT)
         for name in self._order:
@@ -169,6 +170,10 @@ class LifecycleManager(Node):
 
     def _watch(self) -> None:
         now = time.monotonic()
+        for name, fell_s in self._fallen.items():
+            if now - fell_s > REASON_WITHIN_S:
+                self._lower(f"{name} is no longer active: {self._errors.get(name, 'somebody deactivated it')}")
+                return
         for name in self._raised:
             if now - self._heard_s[name] > self.parameters.silent_after_s:
                 self._lower(f"{name} has been silent for {now - self._heard_s[name]:.0f} s; did its process end?")
@@ -177,8 +182,7 @@ class LifecycleManager(Node):
     def _on_event(self, name: str, event: TransitionEvent) -> None:
         """A node that leaves the active state without being asked to has failed, or was told to by somebody else."""
         if self._is_up and name in self._raised and event.start_state.label == "active":
-            reason = self._errors.get(name, "somebody deactivated it")
-            self._lower(f"{name} is no longer active: {reason}")
+            self._fallen.setdefault(name, time.monotonic())
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -98,8 +98,8 @@ class Plane:
             seen.sample.sigma_rad,
             self._point,
             self._normal,
-            seen.base_T_camera[:3, :3],
-            seen.covariance,
+            rotation=seen.base_T_camera[:3, :3],
+            pose_covariance=seen.covariance,
         )
 
 

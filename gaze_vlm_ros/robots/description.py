@@ -136,7 +136,7 @@ class RobotDescription:
 
     def build_spec(self, visual: str = "mesh") -> mujoco.MjSpec:
         """The arm under a body named ``base_frame`` at the origin, with servos, weightless; see ``robots.mjcf``."""
-        from gaze_vlm_ros.robots import mjcf  # noqa: PLC0415 - who only reads limits needs no MuJoCo
+        from gaze_vlm_ros.robots import mjcf
 
         return mjcf.build_spec(self, visual)
 

@@ -72,7 +72,10 @@ class GazeBlock(nn.Module):
         self.attentions = nn.ModuleList(GazeAttention(dim, heads) for _ in range(layers))
         self.feed_forwards = nn.ModuleList(
             nn.Sequential(
-                nn.LayerNorm(dim), nn.Linear(dim, ff_mult * dim), nn.GELU(), nn.Linear(ff_mult * dim, dim),
+                nn.LayerNorm(dim),
+                nn.Linear(dim, ff_mult * dim),
+                nn.GELU(),
+                nn.Linear(ff_mult * dim, dim),
             )
             for _ in range(layers)
         )

@@ -80,18 +80,34 @@ class GazeVLMConfig:
     def base_config(self) -> LlavaConfig:
         """The configuration of the transformers model that the block is put into."""
         vision = SiglipVisionConfig(
-            hidden_size=self.hidden, intermediate_size=self.vision_ff, num_hidden_layers=self.vision_layers,
-            num_attention_heads=self.vision_heads, image_size=self.image_size, patch_size=self.patch_size,
+            hidden_size=self.hidden,
+            intermediate_size=self.vision_ff,
+            num_hidden_layers=self.vision_layers,
+            num_attention_heads=self.vision_heads,
+            image_size=self.image_size,
+            patch_size=self.patch_size,
             vision_use_head=False,
         )
         text = LlamaConfig(
-            vocab_size=self.vocabulary_size, hidden_size=self.hidden, intermediate_size=self.text_ff,
-            num_hidden_layers=self.text_layers, num_attention_heads=self.text_heads, max_position_embeddings=64,
-            pad_token_id=0, bos_token_id=1, eos_token_id=2, tie_word_embeddings=False,
+            vocab_size=self.vocabulary_size,
+            hidden_size=self.hidden,
+            intermediate_size=self.text_ff,
+            num_hidden_layers=self.text_layers,
+            num_attention_heads=self.text_heads,
+            max_position_embeddings=64,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=2,
+            tie_word_embeddings=False,
         )
         return LlavaConfig(
-            vision_config=vision, text_config=text, image_token_id=IMAGE_TOKEN_ID, vision_feature_layer=-1,
-            vision_feature_select_strategy="full", image_seq_length=1, tie_word_embeddings=False,
+            vision_config=vision,
+            text_config=text,
+            image_token_id=IMAGE_TOKEN_ID,
+            vision_feature_layer=-1,
+            vision_feature_select_strategy="full",
+            image_seq_length=1,
+            tie_word_embeddings=False,
         )
 
     def to_dict(self) -> dict:

@@ -111,7 +111,8 @@ class Decoder:
         rest = self._follow(first, run.cache, MAX_WORDS - start, (forced, positions - start + 1))
         return _Run(
             torch.cat([run.ids[rows, :start], rest.ids], 1),
-            torch.cat([run.log_probs[rows, :start], rest.log_probs], 1), rest.cache,
+            torch.cat([run.log_probs[rows, :start], rest.log_probs], 1),
+            rest.cache,
         )
 
     def _spoken(self, ids: Tensor) -> Tensor:

@@ -79,7 +79,8 @@ class FrameHistory:
 
     def _heatmap(self, frame: Frame, samples: Sequence[GazeSample], camera_size: tuple[int, int]) -> np.ndarray:
         points = [
-            sample.point_px for sample in samples
+            sample.point_px
+            for sample in samples
             if sample.valid and frame.stamp_ns - GAZE_SPAN_NS <= sample.stamp_ns <= frame.stamp_ns
         ]
         sigma_px = self._config.gaze_sigma_px * camera_size[0] / 640

@@ -55,9 +55,7 @@ class StreamingPredictor:
         self._history = FrameHistory(model.config)
 
     @classmethod
-    def from_checkpoint(
-        cls, path: str | Path, gaze_input: GazeInput = "auto", threads: int = 1
-    ) -> StreamingPredictor:
+    def from_checkpoint(cls, path: str | Path, gaze_input: GazeInput = "auto", threads: int = 1) -> StreamingPredictor:
         """Loads a checkpoint folder. ``threads`` is torch's number of threads in this whole process.
 
         Raises CheckpointError for files that are missing or damaged, PredictorError for an unknown ``gaze_input``.
@@ -129,7 +127,9 @@ class StreamingPredictor:
     def _objects(self, entry: Entry) -> ObjectMap:
         probability, index = self._model.classify(entry.tokens).softmax(-1).max(-1)
         return ObjectMap(
-            entry.stamp_ns, self.labels, index.reshape(self.grid).numpy().astype(np.int32),
+            entry.stamp_ns,
+            self.labels,
+            index.reshape(self.grid).numpy().astype(np.int32),
             probability.reshape(self.grid).numpy().copy(),
         )
 
@@ -138,10 +138,16 @@ class StreamingPredictor:
     ) -> Prediction:
         hypotheses = tuple(_hypothesis(sentence) for sentence in sentences)
         return Prediction(
-            stamp_ns=stamp_ns, kind=kind, text=hypotheses[0].text, confidence=hypotheses[0].probability,
-            hypotheses=hypotheses, window_s=self.window_s,
+            stamp_ns=stamp_ns,
+            kind=kind,
+            text=hypotheses[0].text,
+            confidence=hypotheses[0].probability,
+            hypotheses=hypotheses,
+            window_s=self.window_s,
             horizon_s=self._config.horizon_s if kind is PredictionKind.EVENT else 0.0,
-            model_name=self._config.name, model_version=self._config.version, used_gaze=used_gaze,
+            model_name=self._config.name,
+            model_version=self._config.version,
+            used_gaze=used_gaze,
             out_of_domain=out_of_domain,
         )
 

@@ -48,10 +48,16 @@ def test_activities_follow_in_order_and_events_come_true(run):
     _, log = run
     verbs = [parse(truth.activity).verb for _, truth, _, _ in log]
     order = [verb for verb, before in zip(verbs[1:], verbs, strict=False) if verb != before]
-    follows = {"look": {"reach"}, "reach": {"move", "hand over"}, "move": {"withdraw"}, "hand over": {"withdraw"}, "withdraw": {"look"}}
+    follows = {
+        "look": {"reach"},
+        "reach": {"move", "hand over"},
+        "move": {"withdraw"},
+        "hand over": {"withdraw"},
+        "withdraw": {"look"},
+    }
     assert len(order) > 20
     assert all(after in follows[before] for before, after in zip(order, order[1:], strict=False))
-    for (_, truth, _, carried), (now, after, _, carried_after) in zip(log, log[1:], strict=False):
+    for (_, truth, _, carried), (now, _, _, carried_after) in zip(log, log[1:], strict=False):
         if parse(truth.event).verb == "pick up" and not carried and carried_after:
             assert carried_after == truth.event_object
             assert now == pytest.approx(truth.event_time_s, abs=0.03)
@@ -95,7 +101,10 @@ def test_true_gaze_point_projects_onto_the_labelled_segment(run):
     for _ in range(60):
         simulation.advance(0.3)
         truth = simulation.truth()
-        pixel = project(simulation.camera, transform_points(invert_transform(simulation.base_T_camera()), truth.gaze_position_m[None]))[0]
+        pixel = project(
+            simulation.camera,
+            transform_points(invert_transform(simulation.base_T_camera()), truth.gaze_position_m[None]),
+        )[0]
         column, row = np.round(pixel).astype(int)
         if truth.gaze_label in OBJECT_KINDS and 0 <= column < 640 and 0 <= row < 480:
             seen += 1
@@ -111,7 +120,13 @@ def test_depth_agrees_with_a_cast_ray(run):
     depth = simulation.render().depth_m
     pose = simulation.wearer.eyes.world_T_camera()
     for row, column in ((240, 320), (300, 200), (200, 450), (400, 320)):
-        ray = np.array([(column - simulation.camera.matrix[0, 2]), (row - simulation.camera.matrix[1, 2]), simulation.camera.matrix[0, 0]])
+        ray = np.array(
+            [
+                (column - simulation.camera.matrix[0, 2]),
+                (row - simulation.camera.matrix[1, 2]),
+                simulation.camera.matrix[0, 0],
+            ]
+        )
         ray = ray / np.linalg.norm(ray)
         point, _ = simulation.cast(pose[:3, 3], pose[:3, :3] @ ray)
         in_camera = transform_points(invert_transform(pose), point[None])[0]

@@ -21,6 +21,7 @@ from gaze_vlm_ros.environment import (
 )
 
 EXCHANGE = Path(__file__).with_name("image_exchange.py")
+ENTER = Path(__file__).resolve().parents[2] / "scripts" / "enter.py"
 needs_wheels = pytest.mark.skipif(environment.wheel_distribution() is None, reason="a ROS 2 installation is sourced")
 
 
@@ -110,9 +111,9 @@ def test_enter_mends_the_library_path_of_a_process_that_started_without_it():
     assert result.stdout.split() == ["well"], result.stderr
 
 
-def test_module_runs_a_command_and_passes_its_exit_code_on():
+def test_script_runs_a_command_and_passes_its_exit_code_on():
     script = "echo $ROS_AUTOMATIC_DISCOVERY_RANGE; exit 3"
-    command = [sys.executable, "-m", "gaze_vlm_ros.environment", "sh", "-c", script]
+    command = [sys.executable, str(ENTER), "sh", "-c", script]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout.strip()) == (3, "LOCALHOST")
 

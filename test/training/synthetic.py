@@ -32,12 +32,20 @@ def write_episode(folder: Path, number: int, split: str) -> Path:
     maps = np.stack([heatmap(p[None], CAMERA, GRID, 20.0) for p in gaze])
     path = folder / f"episode_{number:06d}.npz"
     np.savez(
-        path, jpeg_data=np.tile(jpeg, FRAMES), jpeg_offset=np.arange(FRAMES + 1, dtype=np.int64) * len(jpeg),
-        stamp_s=np.arange(1, FRAMES + 1) * 0.5, patch_label=np.tile(label, (FRAMES, 1, 1)),
+        path,
+        jpeg_data=np.tile(jpeg, FRAMES),
+        jpeg_offset=np.arange(FRAMES + 1, dtype=np.int64) * len(jpeg),
+        stamp_s=np.arange(1, FRAMES + 1) * 0.5,
+        patch_label=np.tile(label, (FRAMES, 1, 1)),
         label_names=np.array(LABELS),
-        heatmap=maps, heatmap_input=maps, gaze_px=gaze,
-        activity=np.array([f"reaching for the {looked}"] * FRAMES), event=np.array([f"pick up the {looked}"] * FRAMES),
-        event_time_s=np.full(FRAMES, FRAMES * 0.5 + 1.0), phase_id=np.zeros(FRAMES, np.int64), split=np.array(split),
+        heatmap=maps,
+        heatmap_input=maps,
+        gaze_px=gaze,
+        activity=np.array([f"reaching for the {looked}"] * FRAMES),
+        event=np.array([f"pick up the {looked}"] * FRAMES),
+        event_time_s=np.full(FRAMES, FRAMES * 0.5 + 1.0),
+        phase_id=np.zeros(FRAMES, np.int64),
+        split=np.array(split),
     )
     return path
 

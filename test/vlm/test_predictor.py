@@ -26,7 +26,9 @@ def stream(one, seconds, gaze=None, start_s=0.0):
 
 def same(a, b):
     return (
-        a.activity == b.activity and a.event == b.event and np.array_equal(a.attention, b.attention)
+        a.activity == b.activity
+        and a.event == b.event
+        and np.array_equal(a.attention, b.attention)
         and np.array_equal(a.objects.label_index, b.objects.label_index)
     )
 

@@ -17,8 +17,16 @@ CAMERA = (640, 480)
 def tiny_model(seed: int = 0, **changes) -> tuple[GazeVLM, SentenceTokenizer]:
     tokenizer = SentenceTokenizer.of_words(vocabulary())
     shape = {
-        "hidden": 32, "vision_layers": 1, "vision_heads": 2, "vision_ff": 64, "text_layers": 2, "text_heads": 2,
-        "text_ff": 64, "block_heads": 4, "image_size": 64, "vocabulary_size": len(tokenizer),
+        "hidden": 32,
+        "vision_layers": 1,
+        "vision_heads": 2,
+        "vision_ff": 64,
+        "text_layers": 2,
+        "text_heads": 2,
+        "text_ff": 64,
+        "block_heads": 4,
+        "image_size": 64,
+        "vocabulary_size": len(tokenizer),
         "labels": ("background", "mug", "hand"),
     }
     torch.manual_seed(seed)

@@ -1,0 +1,100 @@
+"""The process supervisor with small programs in the place of nodes."""
+
+import signal
+import sys
+import time
+
+import pytest
+import yaml
+
+from gaze_vlm_ros.cli import processes
+from gaze_vlm_ros.cli.processes import NodeDied, ProcessGraph
+from gaze_vlm_ros.environment import RosUnavailable, find_ros
+from gaze_vlm_ros.graph import Deployment, NodeSpec, build
+
+SLEEP = "import time; print('up', flush=True); time.sleep(60)"
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+FAMILY = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+
+
+@pytest.fixture
+def graph(monkeypatch):
+    """``graph(first, second, ...)`` runs programs as nodes n0, n1, ...; the last one is the manager."""
+    try:
+        find_ros()
+    except RosUnavailable as error:
+        pytest.skip(str(error))
+    started, lines = [], []
+
+    def start(*programs):
+        nodes = tuple(NodeSpec(program, f"n{index}") for index, program in enumerate(programs))
+        monkeypatch.setattr(processes, "command", lambda spec, deployment: [sys.executable, "-c", spec.executable])
+        started.append(ProcessGraph(Deployment("sim", "sim", True, nodes), 1, lines.append))
+        return started[-1]
+
+    start.lines = lines
+    yield start
+    for one in started:
+        one.stop()
+
+
+def test_lines_come_with_the_name_of_their_node(graph):
+    running = graph(SLEEP, SLEEP)
+    assert running.wait(10.0, until=lambda: len(graph.lines) == 2)
+    assert sorted(line.split() for line in graph.lines) == [["n0", "|", "up"], ["n1", "|", "up"]]
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("print('well\\nERROR no lamp\\nbye'); raise SystemExit(3)", "n0 ended with exit code 3: no lamp"),
+        ("import sys; sys.exit('n0: error: no such file')", "n0 ended with exit code 1: no such file"),
+        ("print('last words'); import os; os.kill(os.getpid(), 11)", "n0 ended by SIGSEGV"),
+        ("raise SystemExit(0)", "n0 ended with exit code 0: it said nothing"),
+    ],
+)
+def test_a_node_that_ends_is_named_with_its_reason(graph, program, words):
+    running = graph(program, SLEEP)
+    with pytest.raises(NodeDied, match=words):
+        running.wait(10.0)
+
+
+def test_the_managers_end_is_the_end_of_the_run(graph):
+    assert not graph(SLEEP, "raise SystemExit(0)").wait(10.0)
+
+
+def test_the_managers_failure_is_told_as_it_says_it(graph):
+    with pytest.raises(NodeDied, match=r"^vlm cannot configure: no lamp$"):
+        graph(SLEEP, "print('INFO hi'); print('ERROR vlm cannot configure: no lamp'); raise SystemExit(1)").wait(10.0)
+
+
+def test_stop_ends_all_in_reverse_order_and_kills_the_deaf_and_their_families(graph, monkeypatch):
+    monkeypatch.setattr(processes, "STOP_WITHIN_S", 0.5)
+    running = graph(SLEEP, DEAF, FAMILY, SLEEP)
+    assert running.wait(10.0, until=lambda: len(graph.lines) == 3)
+    began = time.monotonic()
+    running.stop()
+    assert time.monotonic() - began < 5.0
+    codes = [process.popen.returncode for process in running._processes]
+    assert codes[1] == -signal.SIGKILL and codes[0] == codes[3] == -signal.SIGTERM
+    assert any("does not end" in line for line in graph.lines)
+    running.stop()
+
+
+def test_an_exception_in_the_body_stops_all(graph):
+    with pytest.raises(KeyboardInterrupt), graph(SLEEP, SLEEP) as running:
+        raise KeyboardInterrupt
+    assert all(process.popen.returncode is not None for process in running._processes)
+
+
+def test_the_command_line_of_a_node_carries_its_parameters_as_yaml():
+    deployment = build("sim", {"checkpoint": "a folder: with colon", "seed": "5", "record": "1"})
+    given = {}
+    for spec in deployment.nodes:
+        words = processes.command(spec, deployment)
+        assert words[1:3] == ["-m", f"gaze_vlm_ros.nodes.{spec.executable}"] and "__ns:=/sim" in words
+        for word in (words[index + 1] for index, flag in enumerate(words) if flag == "-p"):
+            name, value = word.split(":=", 1)
+            given[spec.name, name] = yaml.safe_load(value)
+    assert given["vlm", "checkpoint"] == "a folder: with colon" and given["recorder", "path"] == "1"
+    assert given["simulator", "seed"] == 5 and given["lifecycle_manager", "nodes"][0] == "recorder"

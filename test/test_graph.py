@@ -1,0 +1,88 @@
+"""The deployments as values: what starts where, and what an argument may be."""
+
+import pytest
+
+from gaze_vlm_ros.graph import DEPLOYMENTS, GraphError, arguments_of, build, parameters_path
+
+NEEDED = {"sim": {}, "replay": {"path": "x.vrs"}, "bringup": {"robot": "jaco"}}
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_the_manager_comes_last_and_brings_up_all_others_in_their_order(name):
+    *nodes, manager = build(name, NEEDED[name]).nodes
+    assert manager.name == "lifecycle_manager"
+    assert manager.given["nodes"] == tuple(node.name for node in nodes)
+    assert len({node.name for node in nodes}) == len(nodes)
+
+
+@pytest.mark.parametrize("name", ["sim", "replay"])
+def test_only_bringup_leaves_its_own_domain_and_namespace(name):
+    deployment = build(name, NEEDED[name])
+    assert deployment.own_domain and deployment.namespace == "sim"
+    real = build("bringup", NEEDED["bringup"])
+    assert not real.own_domain and real.namespace == ""
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_the_governor_is_a_process_of_its_own_that_is_up_before_the_policy(name):
+    order = [node.name for node in build(name, NEEDED[name]).nodes]
+    assert order.index("governor") < order.index("assist_policy")
+
+
+def test_only_a_simulation_has_somebody_who_arms():
+    arming = {name for name in DEPLOYMENTS if "simulator" in [node.name for node in build(name, NEEDED[name]).nodes]}
+    assert arming == {"sim"}
+
+
+def test_the_recorder_is_first_up_and_last_down():
+    deployment = build("sim", {"record": "x.mcap"})
+    assert deployment.nodes[0].name == "recorder" and deployment.nodes[0].given == {"path": "x.mcap"}
+    assert "recorder" not in [node.name for node in build("sim").nodes]
+
+
+def test_arguments_reach_their_nodes_and_defaults_are_left_to_the_file():
+    nodes = {node.name: node for node in build("sim", {"seed": "7", "robot": "other"}).nodes}
+    assert nodes["simulator"].given == {"seed": 7, "robot": "other"}
+    assert all(nodes[name].given["robot"] == "other" for name in ("governor", "gaze_target", "assist_policy"))
+    assert build("sim").nodes[-2].given == {}
+    replay = {node.name: node for node in build("replay", {"path": "x.vrs", "rate": "2"}).nodes}
+    assert replay["source"].given == {"location": "x.vrs", "rate": 2.0}
+    assert replay["vlm"].parameters["mode"] == "replay"
+
+
+def test_the_optional_nodes_of_bringup():
+    order = [node.name for node in build("bringup", {"robot": "jaco", "board": "True", "source": "webcam:0"}).nodes]
+    assert {"registration", "source"} <= set(order)
+    assert not {"registration", "source"} & {node.name for node in build("bringup", NEEDED["bringup"]).nodes}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("fly", {}, "no deployment 'fly'; use one of sim, replay, bringup"),
+        ("sim", {"sede": "1"}, "sim has no argument sede; it has .*seed"),
+        ("sim", {"seed": "one"}, "seed must be of type int, got 'one'"),
+        ("replay", {}, "replay needs path:=..."),
+        ("bringup", {}, "bringup needs robot:=..."),
+        ("bringup", {"robot": "jaco", "board": "maybe"}, "board must be true or false, got 'maybe'"),
+    ],
+)
+def test_what_is_wrong_is_named(name, given, words):
+    with pytest.raises(GraphError, match=words):
+        build(name, given)
+
+
+def test_the_parameter_file_is_the_deployments_or_the_users(tmp_path):
+    assert parameters_path(build("sim")).name == "sim.yaml"
+    own = tmp_path / "mine.yaml"
+    own.touch()
+    assert parameters_path(build("sim", {"params": str(own)})) == own
+    with pytest.raises(GraphError, match=r"mine2\.yaml is no file"):
+        parameters_path(build("sim", {"params": str(tmp_path / "mine2.yaml")}))
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_arguments_are_described(name):
+    arguments = {argument.name: argument for argument in arguments_of(name)}
+    assert all(argument.text for argument in arguments.values())
+    assert [argument.name for argument in arguments.values() if argument.needed] == list(NEEDED[name])
