@@ -73,7 +73,7 @@ class GovernorNode(ManagedNode):
         settings = GovernorSettings(deadlines=deadlines, tick_s=p.tick_s, control_period_s=p.control_period_s)
         self.governor = Governor(robot.limits, robot.workspace, ArmKinematics(robot).link_points, settings)
         self._base, self._joint_names = robot.base_frame, robot.joint_names
-        self._said: tuple[GovernorMode, str] | None = None
+        self._said: GovernorMode | None = None
         self._said_s = self._ticked_s = time.monotonic()
         self._largest_gap_s = 0.0
         self._controller = self.advertise(JointTrajectory, names.CONTROLLER_TRAJECTORY, qos.RESULT)
@@ -178,14 +178,14 @@ class GovernorNode(ManagedNode):
         output = self.governor.tick(time.monotonic())
         if output.trajectory is not None:
             self._controller.publish(trajectory_message(output.trajectory))
-        if (output.state, output.reason) != self._said or now_s - self._said_s > STATE_PERIOD_S:
+        if output.state is not self._said or now_s - self._said_s > STATE_PERIOD_S:
             self._say(output)
 
     def _say(self, output: GovernorOutput) -> None:
-        if output.state is GovernorMode.PROTECTIVE_STOP and (self._said is None or self._said[0] is not output.state):
+        if output.state is GovernorMode.PROTECTIVE_STOP and (self._said is not output.state):
             self._stopped.publish(Bool(data=True))
             self.get_logger().warning(f"protective stop: {output.reason}")
-        self._said, self._said_s = (output.state, output.reason), time.monotonic()
+        self._said, self._said_s = output.state, time.monotonic()
         self._state.publish(
             GovernorState(
                 header=header_message(self.now_ns(), self._base),
