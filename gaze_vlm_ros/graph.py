@@ -92,12 +92,12 @@ class BringupArguments(CommonArguments):
 
 
 def _graph(
-    name: str, arguments: CommonArguments, own_domain: bool, nodes: list[NodeSpec], ends_with_replay: bool = False
+    name: str, arguments: CommonArguments, own_domain: bool, nodes: list[NodeSpec], mode: str = "live"
 ) -> Deployment:
-    recorder = [NodeSpec("recorder_node", "recorder", given={"path": arguments.record})] if arguments.record else []
-    nodes = recorder + nodes
+    recorder = NodeSpec("recorder_node", "recorder", {"mode": mode}, {"path": arguments.record})
+    nodes = [recorder, *nodes] if arguments.record else nodes
     manager = NodeSpec(
-        "lifecycle_manager_node", "lifecycle_manager", {"ends_with_replay": ends_with_replay},
+        "lifecycle_manager_node", "lifecycle_manager", {"ends_with_replay": mode == "replay"},
         {"nodes": tuple(node.name for node in nodes)},
     )  # fmt: skip
     return Deployment(name, "sim" if own_domain else "", own_domain, (*nodes, manager), arguments.params)
@@ -118,7 +118,7 @@ def _assistance(arguments: Any, mode: str, surface: str) -> list[NodeSpec]:
     return [
         NodeSpec("governor_node", "governor", given=robot),
         NodeSpec("vlm_node", "vlm", {"mode": mode}, _given(arguments, checkpoint="checkpoint")),
-        NodeSpec("gaze_node", "gaze"),
+        NodeSpec("gaze_node", "gaze", {"mode": mode}),
         NodeSpec("gaze_target_node", "gaze_target", {"mode": mode, "surface": surface}, robot),
         NodeSpec("assist_policy_node", "assist_policy", given=robot),
     ]
@@ -133,9 +133,7 @@ def sim(arguments: SimArguments) -> Deployment:
 def replay(arguments: ReplayArguments) -> Deployment:
     """A recording through the same nodes, frame by frame, with nothing lost; it ends by itself."""
     source = NodeSpec("source_node", "source", given=_given(arguments, location="path", rate="rate"))
-    return _graph(
-        "replay", arguments, True, [*_assistance(arguments, "replay", "depth"), source], ends_with_replay=True
-    )
+    return _graph("replay", arguments, True, [*_assistance(arguments, "replay", "depth"), source], "replay")
 
 
 def bringup(arguments: BringupArguments) -> Deployment:

@@ -178,8 +178,14 @@ class AssistPolicy:
             self._motion.stop(now_ns)
 
     def _decision(
-        self, now_ns: int, mode: AssistMode, choice: Choice, reason: str, *,
-        limited_by: str = "", thing: KnownThing | None = None,
+        self,
+        now_ns: int,
+        mode: AssistMode,
+        choice: Choice,
+        reason: str,
+        *,
+        limited_by: str = "",
+        thing: KnownThing | None = None,
     ) -> AssistDecision:
         position = np.full(3, np.nan) if thing is None else thing.position_m
         state = AssistState(now_ns, mode, choice.label, position, reason, limited_by, choice.prediction_stamp_ns)

@@ -49,8 +49,11 @@ class Motion:
 
     def plan_to(self, goal: np.ndarray) -> JointTrajectory:
         return fastest_motion(
-            self._limits.names, self._here, goal,
-            self._speed * self._limits.velocity_rad_s, self._speed * self._limits.acceleration_rad_s2,
+            self._limits.names,
+            self._here,
+            goal,
+            self._speed * self._limits.velocity_rad_s,
+            self._speed * self._limits.acceleration_rad_s2,
         )
 
     def go(self, plan: JointTrajectory, goal: np.ndarray, now_ns: int) -> None:

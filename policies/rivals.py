@@ -19,9 +19,11 @@ class NearestToHand:
 
     def choose(self, now_ns: int, memory: ThingMemory, wearer: WearerState | None) -> Choice:
         things = memory.things(now_ns)
-        hands = [] if wearer is None else [
-            hand for hand in (wearer.left_hand_m, wearer.right_hand_m) if np.isfinite(hand).all()
-        ]
+        hands = (
+            []
+            if wearer is None
+            else [hand for hand in (wearer.left_hand_m, wearer.right_hand_m) if np.isfinite(hand).all()]
+        )
         if not things or not hands:
             return Choice("", "No thing or no hand is known.")
         distance = {t.label: min(float(np.linalg.norm(t.position_m - hand)) for hand in hands) for t in things}

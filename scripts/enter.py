@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run a command in the environment of the graph; without one, print the variables for `eval` in a shell.
 
-    .venv/bin/python scripts/enter.py [COMMAND...]
+.venv/bin/python scripts/enter.py [COMMAND...]
 """
 
 from __future__ import annotations

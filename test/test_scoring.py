@@ -4,8 +4,7 @@ from gaze_vlm_ros.scoring import Actual, Said, activity_points, event_points, sc
 def _truth():
     """Activities a (0-2 s), b (2-4 s), a (4-6 s) at 10 Hz; events x at 2 s and y at 5 s."""
     return [
-        Actual(t / 10, "b" if 20 <= t < 40 else "a", "x" if t < 20 else "y", 2.0 if t < 20 else 5.0)
-        for t in range(50)
+        Actual(t / 10, "b" if 20 <= t < 40 else "a", "x" if t < 20 else "y", 2.0 if t < 20 else 5.0) for t in range(50)
     ]
 
 

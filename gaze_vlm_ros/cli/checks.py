@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gaze_vlm_ros.environment import (
     PROFILE_VARIABLES,
+    ROOT,
     DomainLease,
     child_environment,
     find_ros,
@@ -162,6 +163,15 @@ def sdks() -> list[Finding]:
     return findings
 
 
+def recordings() -> list[Finding]:
+    """The real recordings that some tests replay."""
+    folder = Path(os.environ.get("GAZE_VLM_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if folder.is_dir():
+        return [Finding(Level.GOOD, "test data", str(folder))]
+    remedy = "set GAZE_VLM_TEST_DATA to a folder with aria_everyday_activities/ and neon_recording/"
+    return [Finding(Level.OPTIONAL, "test data", "none; tests on real recordings are left out", remedy)]
+
+
 def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
@@ -186,5 +196,5 @@ def _probe(arguments: list[str], domain_id: int | None) -> tuple[bool, str]:
 
 CHECKS = (
     Check(python), Check(ros), Check(dds, slow=True), Check(rendering, slow=True), Check(gpu), Check(devices),
-    Check(checkpoint), Check(robots), Check(sdks),
+    Check(checkpoint), Check(robots), Check(sdks), Check(recordings),
 )  # fmt: skip

@@ -35,6 +35,7 @@ class GazeParameters(Parameters):
     rate_hz: float = parameter(
         0.0, "rate of the eye tracker; 0: measured from the first stamps", unit="Hz", low=0, high=2000
     )
+    mode: str = parameter("live", "replay: no sample may be lost", choices=("live", "replay"))
     reorder_s: float = parameter(0.0, "how long a late sample is waited for", unit="s", low=0, high=0.5)
 
 
@@ -47,10 +48,11 @@ class GazeNode(ManagedNode):
         self._camera: CameraModel | None = None
         self._frame_id = ""
         self._begin()
-        self._filtered = self.advertise(GazeSample, names.GAZE_FILTERED, qos.SAMPLES)
+        samples = qos.REPLAYED_SAMPLES if self.parameters.mode == "replay" else qos.SAMPLES
+        self._filtered = self.advertise(GazeSample, names.GAZE_FILTERED, samples)
         self._movements = self.advertise(EyeMovement, names.EYE_MOVEMENT, qos.RESULT)
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
-        self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, qos.SAMPLES, silent_after_s=0.5)
+        self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, samples, silent_after_s=0.5)
         self.every(PERIOD_S, self._process)
 
     def _begin(self) -> None:

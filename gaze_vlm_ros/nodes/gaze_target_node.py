@@ -68,13 +68,13 @@ class GazeTargetNode(ManagedNode):
         self._located, self._missed = 0, ""
         self._targets = self.advertise(GazeTarget, names.GAZE_TARGET, qos.RESULT)
         self._markers = self.advertise(MarkerArray, names.MARKERS, qos.RESULT)
-        profile = qos.EVERY if p.mode == "replay" else qos.SENSOR
+        profile = qos.REPLAYED_FRAMES if p.mode == "replay" else qos.SENSOR
         self._surface: Surface = SURFACES[p.surface](p)
         for topic, kind, callback in self._surface.inputs():
             self.subscribe(kind, topic, callback, qos.SENSOR if kind is CameraInfo else profile, silent_after_s=1.0)
         self.subscribe(PoseWithCovarianceStamped, names.SCENE_POSE, self._on_pose, qos.SAMPLES, silent_after_s=1.0)
         self.subscribe(ObjectMap, names.OBJECTS, self._on_objects, qos.RESULT)
-        self.subscribe(CameraInfo, names.SCENE_INFO, self._on_info, qos.SAMPLES)
+        self.subscribe(CameraInfo, names.SCENE_INFO, self._on_info, profile)
         samples = qos.REPLAYED_SAMPLES if p.mode == "replay" else qos.SAMPLES
         self._take_gaze = self.inbox(GazeSample, names.GAZE_FILTERED, self._on_gaze, samples)
         self.serve(AskGaze, names.ASK_GAZE, self._answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 SENSOR = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Pictures and other live sensor streams: late data is worthless."""
@@ -13,11 +13,15 @@ NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 SAMPLES = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
 """One second of gaze or joint states: best effort loses some of them at 200 Hz."""
 
-REPLAYED_SAMPLES = QoSProfile(depth=2000, reliability=ReliabilityPolicy.RELIABLE)
-"""The same for a reader that works through a recording and may be seconds behind its source."""
+REPLAYED_SAMPLES = QoSProfile(
+    depth=2000, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+"""The same from a recording: a reader may be seconds behind, or be found late, and still gets every sample."""
 
-EVERY = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=60, reliability=ReliabilityPolicy.RELIABLE)
-"""Pictures of a replayed recording, none of which may be lost."""
+REPLAYED_FRAMES = QoSProfile(
+    depth=60, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+"""Frames of a recording, and what comes with each of them."""
 
 RESULT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 """Predictions, states and commands."""

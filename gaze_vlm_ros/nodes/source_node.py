@@ -54,9 +54,9 @@ class SourceNode(ManagedNode):
         self._camera = self.source.cameras.get(SCENE_CAMERA)
         self._frame_id = self._camera.frame_id if self._camera is not None else "scene_camera_optical"
         self._frames = self._samples = 0
-        self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
-        self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.SAMPLES)
-        self._pictures = Pictures(self, qos.EVERY)
+        self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.REPLAYED_SAMPLES)
+        self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.REPLAYED_FRAMES)
+        self._pictures = Pictures(self, qos.REPLAYED_FRAMES)
         self._done = self.advertise(UInt64, names.SOURCE_DONE, qos.LATCHED)
         for note in self.source.info.notes:
             self.get_logger().info(note)

@@ -42,7 +42,9 @@ class VlmParameters(Parameters):
         "live", "live: newest frame only; replay: every frame of the grid", choices=("live", "replay")
     )
     rate_hz: float = parameter(5.0, "predictions per second of the camera's time", unit="Hz", low=0.1, high=30)
-    gaze_grace_s: float = parameter(1.0, "in replay, how long a frame waits for its gaze", unit="s", low=0, high=30)
+    gaze_grace_s: float = parameter(
+        3.0, "in replay, how long a frame waits for gaze that has stopped", unit="s", low=0, high=30
+    )
     image_transport: str = parameter("raw", "which image topic is read", choices=("raw", "compressed"))
     threads: int = parameter(1, "torch threads", low=1, high=64)
 
@@ -62,6 +64,7 @@ class VlmNode(ManagedNode):
         self._buffer, self._camera_size = GazeBuffer(REMEMBERED_S), None
         self._grid, self._frames = FrameGrid(p.rate_hz), FrameQueue(keep_all=self._replays)
         self._received = self._predicted = 0
+        self._gaze_ended_ns: int | None = -1
         self._expected: tuple[int, float] | None = None
         self._took_s = 0.0
         self._activity = self.advertise(Prediction, names.ACTIVITY, qos.RESULT)
@@ -74,7 +77,9 @@ class VlmNode(ManagedNode):
             if p.image_transport == "raw"
             else (CompressedImage, names.SCENE_IMAGE_COMPRESSED)
         )
-        self.subscribe(kind, topic, self._on_frame, qos.EVERY if self._replays else qos.NEWEST, silent_after_s=0.3)
+        self.subscribe(
+            kind, topic, self._on_frame, qos.REPLAYED_FRAMES if self._replays else qos.NEWEST, silent_after_s=0.3
+        )
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
         profile = qos.REPLAYED_SAMPLES if self._replays else qos.SAMPLES
         self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, profile)
@@ -133,7 +138,10 @@ class VlmNode(ManagedNode):
         """Takes in the gaze; in replay, waits until a sample at or after ``stamp_ns`` says that none is missing."""
         self._take_samples()
         while self._replays and (self._buffer.watermark_ns or 0) < stamp_ns:
+            if self._buffer.watermark_ns == self._gaze_ended_ns:
+                return
             if halt.wait(0.005) or time.monotonic() > arrived_s + self.parameters.gaze_grace_s:
+                self._gaze_ended_ns = self._buffer.watermark_ns
                 return
             self._take_samples()
 

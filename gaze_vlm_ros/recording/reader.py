@@ -94,9 +94,7 @@ def _by_index(file: Path) -> RecordingSummary | None:
         for channel in summary.channels.values()
         if channel.schema_id in summary.schemas
     }
-    return RecordingSummary(
-        file, topics, summary.statistics.message_start_time, summary.statistics.message_end_time
-    )
+    return RecordingSummary(file, topics, summary.statistics.message_start_time, summary.statistics.message_end_time)
 
 
 def _by_reading(file: Path) -> RecordingSummary:

@@ -122,8 +122,16 @@ def _simplify_collision(arm: mujoco.MjSpec, visual: str) -> None:
         geom.contype = geom.conaffinity = 0
         geom.group = VISUAL_GROUP
         capsule = geom.parent.add_geom(
-            name=f"{geom.name}_capsule", type=mujoco.mjtGeom.mjGEOM_CAPSULE, meshname=geom.meshname, pos=geom.pos,
-            quat=geom.quat, material=geom.material, rgba=geom.rgba, mass=0.0, contype=2, conaffinity=1,
+            name=f"{geom.name}_capsule",
+            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+            meshname=geom.meshname,
+            pos=geom.pos,
+            quat=geom.quat,
+            material=geom.material,
+            rgba=geom.rgba,
+            mass=0.0,
+            contype=2,
+            conaffinity=1,
             group=VISUAL_GROUP if visual == "simple" else COLLISION_GROUP,
         )
         if visual == "simple":

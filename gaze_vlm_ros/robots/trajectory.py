@@ -58,15 +58,20 @@ def fastest_motion(
     cruise = np.divide(way, peak, out=np.zeros_like(way), where=np.abs(peak) > 1e-12).clip(min=0.0)
     ends = np.stack([speed_up, speed_up + cruise, speed_up + cruise + brake])
     times = _distinct(np.concatenate([[0.0], ends.ravel()]))
-    t = np.clip(times[:, None] - np.stack([np.zeros_like(speed_up), ends[0], ends[1]])[:, None], 0.0,
-                np.stack([speed_up, cruise, brake])[:, None])
+    t = np.clip(
+        times[:, None] - np.stack([np.zeros_like(speed_up), ends[0], ends[1]])[:, None],
+        0.0,
+        np.stack([speed_up, cruise, brake])[:, None],
+    )
     direction = np.sign(peak - start_rad_s)
     velocity = start_rad_s + direction * acceleration_rad_s2 * t[0] - np.sign(peak) * acceleration_rad_s2 * t[2]
     position = (
         start_rad
-        + start_rad_s * t[0] + 0.5 * direction * acceleration_rad_s2 * t[0] ** 2
+        + start_rad_s * t[0]
+        + 0.5 * direction * acceleration_rad_s2 * t[0] ** 2
         + peak * t[1]
-        + peak * t[2] - 0.5 * np.sign(peak) * acceleration_rad_s2 * t[2] ** 2
+        + peak * t[2]
+        - 0.5 * np.sign(peak) * acceleration_rad_s2 * t[2] ** 2
     )
     velocity[-1] = 0.0
     return JointTrajectory(0, names, position, velocity, times)

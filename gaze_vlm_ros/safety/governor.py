@@ -67,7 +67,10 @@ class Governor:
     """
 
     def __init__(
-        self, limits: JointLimits, workspace: Box, link_points: Callable[[np.ndarray], np.ndarray],
+        self,
+        limits: JointLimits,
+        workspace: Box,
+        link_points: Callable[[np.ndarray], np.ndarray],
         settings: GovernorSettings | None = None,
     ) -> None:
         self.limits, self.workspace, self.link_points = limits, workspace, link_points
@@ -119,8 +122,11 @@ class Governor:
             return problem
         order = [command.names.index(name) for name in self.limits.names]
         ordered = JointTrajectory(
-            command.stamp_ns, self.limits.names, np.asarray(command.position_rad, float)[:, order],
-            np.asarray(command.velocity_rad_s, float)[:, order], np.asarray(command.time_from_start_s, float),
+            command.stamp_ns,
+            self.limits.names,
+            np.asarray(command.position_rad, float)[:, order],
+            np.asarray(command.velocity_rad_s, float)[:, order],
+            np.asarray(command.time_from_start_s, float),
         )
         began_s = now_s - max(0.0, (ros_ns - command.stamp_ns) / NS_PER_S)
         self._command, self._refusal = _Command(now_s, began_s, self._from_here(ordered, now_s)), ""

@@ -27,8 +27,15 @@ class GovernorSettings:
     gain_per_s: float = 4.0
 
     def __post_init__(self) -> None:
-        for name in ("tick_s", "control_period_s", "stamp_behind_s", "following_error_rad",
-                     "standing_error_rad", "at_rest_rad_s", "gain_per_s"):
+        for name in (
+            "tick_s",
+            "control_period_s",
+            "stamp_behind_s",
+            "following_error_rad",
+            "standing_error_rad",
+            "at_rest_rad_s",
+            "gain_per_s",
+        ):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
         if not 0.0 <= self.stamp_ahead_s < float("inf"):

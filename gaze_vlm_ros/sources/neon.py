@@ -159,9 +159,7 @@ def _scene_camera(folder: Path, recording: Any) -> CameraModel:
         calibration = recording.calibration
         if calibration is None:
             raise SourceError(f"{folder}: has no calibration.bin, so gaze has no direction; export it again")
-        return CameraModel(
-            WIDTH, HEIGHT, calibration.scene_camera_matrix, calibration.scene_distortion_coefficients
-        )
+        return CameraModel(WIDTH, HEIGHT, calibration.scene_camera_matrix, calibration.scene_distortion_coefficients)
     except (ValueError, IndexError, OSError) as error:
         raise SourceError(f"{folder / 'calibration.bin'}: cannot be read ({error}); export it again") from error
 

@@ -69,8 +69,7 @@ def _aperture_mm(recording: Any, side: str, count: int) -> np.ndarray:
 
 def _fixations(recording: Any) -> list[EyeMovement]:
     return [
-        EyeMovement(EyeMovementKind.FIXATION, int(row.start_time), int(row.stop_time))
-        for row in recording.fixations
+        EyeMovement(EyeMovementKind.FIXATION, int(row.start_time), int(row.stop_time)) for row in recording.fixations
     ]
 
 
@@ -94,7 +93,4 @@ def _saccades(recording: Any) -> list[EyeMovement]:
 
 
 def _blinks(recording: Any) -> list[EyeMovement]:
-    return [
-        EyeMovement(EyeMovementKind.BLINK, int(row.start_time), int(row.stop_time))
-        for row in recording.blinks
-    ]
+    return [EyeMovement(EyeMovementKind.BLINK, int(row.start_time), int(row.stop_time)) for row in recording.blinks]

@@ -1,13 +1,13 @@
 """A ROS context of this test session alone, and the helpers that drive one node in it."""
 
 import os
-import time
 
 import pytest
 
 pytest.importorskip("rclpy")
 
 import rclpy
+from patience import patience
 from rclpy.executors import SingleThreadedExecutor
 
 from gaze_vlm_ros.environment import DomainLease
@@ -30,12 +30,11 @@ def spin(domain):
     executor = SingleThreadedExecutor()
     nodes = []
 
-    def run(node, until=lambda: False, seconds=5.0):
+    def run(node, until=lambda: False, seconds=20.0):
         if node not in nodes:
             nodes.append(node)
             executor.add_node(node)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        for _ in patience(seconds):
             executor.spin_once(timeout_sec=0.02)
             if until():
                 return True

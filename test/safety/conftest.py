@@ -71,8 +71,11 @@ class Bench:
         if output.trajectory is not None:
             sent = output.trajectory
             motion = JointTrajectory(
-                0, NAMES, np.vstack([self.here.position_rad, sent.position_rad]),
-                np.vstack([self.here.velocity_rad_s, sent.velocity_rad_s]), np.r_[0.0, sent.time_from_start_s],
+                0,
+                NAMES,
+                np.vstack([self.here.position_rad, sent.position_rad]),
+                np.vstack([self.here.velocity_rad_s, sent.velocity_rad_s]),
+                np.r_[0.0, sent.time_from_start_s],
             )
             self._horizon = self.now_s, motion
         return output

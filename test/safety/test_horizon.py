@@ -21,7 +21,10 @@ class TestReference:
         start = Point(position, v0)
         sent = horizon(LIMITS.names, start, v1, TIMES)
         cubic = JointTrajectory(
-            0, LIMITS.names, np.vstack([position, sent.position_rad]), np.vstack([v0, sent.velocity_rad_s]),
+            0,
+            LIMITS.names,
+            np.vstack([position, sent.position_rad]),
+            np.vstack([v0, sent.velocity_rad_s]),
             np.r_[0.0, sent.time_from_start_s],
         )
         for ours, controllers in zip(reference(start, sent, elapsed), sample(cubic, elapsed), strict=True):

@@ -63,8 +63,11 @@ class Rig:
     def take(self, sent: JointTrajectory | None) -> None:
         if sent is not None:
             motion = JointTrajectory(
-                0, sent.names, np.vstack([self.reference.position_rad, sent.position_rad]),
-                np.vstack([self.reference.velocity_rad_s, sent.velocity_rad_s]), np.r_[0.0, sent.time_from_start_s],
+                0,
+                sent.names,
+                np.vstack([self.reference.position_rad, sent.position_rad]),
+                np.vstack([self.reference.velocity_rad_s, sent.velocity_rad_s]),
+                np.r_[0.0, sent.time_from_start_s],
             )
             self._motion = self.data.time, motion
 

@@ -84,8 +84,11 @@ class Watch:
         assert sent.time_from_start_s[-1] <= 0.1 + 1e-9
         np.testing.assert_array_equal(sent.velocity_rad_s[-1], 0.0)
         whole = JointTrajectory(
-            0, sent.names, np.vstack([here.position_rad, sent.position_rad]),
-            np.vstack([here.velocity_rad_s, sent.velocity_rad_s]), np.r_[0.0, sent.time_from_start_s],
+            0,
+            sent.names,
+            np.vstack([here.position_rad, sent.position_rad]),
+            np.vstack([here.velocity_rad_s, sent.velocity_rad_s]),
+            np.r_[0.0, sent.time_from_start_s],
         )
         times = np.linspace(0.0, 0.1, 51)
         path = [sample(whole, t) for t in times]
@@ -121,7 +124,10 @@ class TestEverySequence:
         bench = make_bench()
         watch = Watch(bench)
         fast = JointTrajectory(
-            0, bench.limits.names, np.vstack([bench.here.position_rad + 0.02] * 2), np.array([[0.9] * 3, [0.0] * 3]),
+            0,
+            bench.limits.names,
+            np.vstack([bench.here.position_rad + 0.02] * 2),
+            np.array([[0.9] * 3, [0.0] * 3]),
             np.array([0.02, 0.1]),
         )
         with pytest.raises(AssertionError):

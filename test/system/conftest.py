@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +12,7 @@ pytest.importorskip("rclpy")
 
 import rclpy
 import torch
+from patience import patience
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -61,8 +61,7 @@ class Watcher:
         return self.heard[topic]
 
     def spin(self, seconds: float, until=lambda: False) -> bool:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        for _ in patience(seconds):
             self._executor.spin_once(timeout_sec=0.02)
             if until():
                 return True
