@@ -87,6 +87,12 @@ def find_ros(environ: Mapping[str, str] = os.environ) -> RosInstallation:
     raise RosUnavailable("ROS 2 was not found: run `make setup`, or source an installation before starting")
 
 
+def extra_command(extra: str) -> str:
+    """The command that installs an extra of this package (``aria``, ``neon``) into the environment that runs."""
+    what = f"-e '{ROOT}[{extra}]'" if (ROOT / "setup.py").is_file() else f"'gaze-vlm-ros[{extra}]'"
+    return f"{sys.executable} -m pip install {what}"
+
+
 def require_messages() -> None:
     """Raise RosUnavailable where `gaze_vlm_msgs` was not built; rclpy is not imported."""
     find_ros()

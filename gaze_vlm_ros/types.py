@@ -65,6 +65,19 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class CameraPose:
+    """Where the scene camera's optical frame is in the robot's base ``base_frame``.
+
+    ``base_T_camera`` is (4, 4) [m]; ``covariance`` (6, 6) of position and rotation vector, zeros where unknown.
+    """
+
+    stamp_ns: int
+    base_T_camera: np.ndarray
+    covariance: np.ndarray
+    base_frame: str
+
+
+@dataclass(frozen=True)
 class EyeState:
     """One eye. ``ray`` is a unit vector in the scene camera's optical frame; ``pupil_diameter_mm`` or NaN."""
 

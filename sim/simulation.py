@@ -290,6 +290,7 @@ class Simulation:
     def close(self) -> None:
         if self._offscreen is not None:
             self._offscreen.close()
+            self._offscreen = None
 
     # --- truth
 

@@ -1,9 +1,8 @@
 """Paired rollouts in one process: what the model says and what the arm does with it, beside their rivals.
 
-Every rival sees the very same wearer (same seed) at the same time. The wearer does not react to the arm, so
-the arms of a
-rollout differ in nothing but what moves them: ``predicted`` acts on the model's events, ``without_prediction`` on the
-nearest thing to the hand, ``truth`` on the true event.
+Every rival sees the very same wearer (same seed) at the same time. The wearer does not react to the arm, so the arms
+of a rollout differ in nothing but what moves them: ``predicted`` acts on the model's events, ``without_prediction`` on
+the nearest thing to the hand, ``truth`` on the true event.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from gaze_vlm_ros.environment import (
     ROOT,
     DomainLease,
     child_environment,
+    extra_command,
     find_ros,
     rendering_backend,
     require_messages,
@@ -26,9 +27,9 @@ from gaze_vlm_ros.errors import GazeVlmError
 OLDEST_PYTHON = (3, 11)
 _PROBE_WITHIN_S = 60
 SDKS = {
-    "projectaria_tools": ("Project Aria recordings", "pip install 'gaze_vlm_ros[aria]'"),
-    "pupil_labs.neon_recording": ("Pupil Labs Neon recordings", "pip install 'gaze_vlm_ros[neon]'"),
-    "pupil_labs.realtime_api": ("Pupil Labs Neon live", "pip install 'gaze_vlm_ros[neon]'"),
+    "projectaria_tools": ("Project Aria recordings", extra_command("aria")),
+    "pupil_labs.neon_recording": ("Pupil Labs Neon recordings", extra_command("neon")),
+    "pupil_labs.realtime_api": ("Pupil Labs Neon live", extra_command("neon")),
     "open3d": ("the robot's own depth camera (surface: robot_depth)", "make setup"),
 }
 RENDER = """

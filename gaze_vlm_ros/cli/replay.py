@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         with Progress() as progress:
             run_graph("replay", arguments, folder / "log.txt", progress)
             task = progress.add_task("report", total=None)
-            report = _report(recording, folder)
+            report = _report(recording, folder, f"Replay of {path.name}")
             progress.update(task, total=1, completed=1)
         print_summary(report, folder)
     return 0
@@ -47,7 +47,7 @@ def _check(path: Path) -> None:
     open_source(path).close()
 
 
-def _report(recording: Path, folder: Path) -> dict:
+def _report(recording: Path, folder: Path, title: str) -> dict:
     from gaze_vlm_ros.report import build_report
 
-    return build_report(recording, folder)
+    return build_report(recording, folder, {"title": title})

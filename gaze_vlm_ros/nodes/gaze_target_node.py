@@ -72,10 +72,10 @@ class GazeTargetNode(ManagedNode):
         self._surface: Surface = SURFACES[p.surface](p)
         for topic, kind, callback in self._surface.inputs():
             self.subscribe(kind, topic, callback, qos.SENSOR if kind is CameraInfo else profile, silent_after_s=1.0)
-        self.subscribe(PoseWithCovarianceStamped, names.SCENE_POSE, self._on_pose, qos.SAMPLES, silent_after_s=1.0)
         self.subscribe(ObjectMap, names.OBJECTS, self._on_objects, qos.RESULT)
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_info, profile)
         samples = qos.REPLAYED_SAMPLES if p.mode == "replay" else qos.SAMPLES
+        self.subscribe(PoseWithCovarianceStamped, names.SCENE_POSE, self._on_pose, samples, silent_after_s=1.0)
         self._take_gaze = self.inbox(GazeSample, names.GAZE_FILTERED, self._on_gaze, samples)
         self.serve(AskGaze, names.ASK_GAZE, self._answer)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sensor_msgs.msg import CameraInfo, JointState
@@ -29,6 +29,8 @@ from gaze_vlm_ros.types import NS_PER_S
 
 OLDEST_STAMP_S = 1.0
 """A message stamped longer ago is history: it does not count as heard."""
+CLOCK_LATE_S = 0.1
+"""Simulated time arrives as messages, after what it stamps: joint states seem to come from the future by so much."""
 STATE_PERIOD_S = 0.1
 _STATES = {
     GovernorMode.DISARMED: GovernorState.DISARMED,
@@ -71,6 +73,8 @@ class GovernorNode(ManagedNode):
             needed=tuple(p.needed), **{f"{name.value}_s": getattr(p, f"{name.value}_s") for name in Input}
         )
         settings = GovernorSettings(deadlines=deadlines, tick_s=p.tick_s, control_period_s=p.control_period_s)
+        if self.get_parameter("use_sim_time").value:
+            settings = replace(settings, stamp_ahead_s=CLOCK_LATE_S)
         self.governor = Governor(robot.limits, robot.workspace, ArmKinematics(robot).link_points, settings)
         self._base, self._joint_names = robot.base_frame, robot.joint_names
         self._said: GovernorMode | None = None

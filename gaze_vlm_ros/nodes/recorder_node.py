@@ -26,7 +26,7 @@ from gaze_vlm_ros.recording.writer import McapWriter
 
 PERIOD_S = 0.05
 _SENSORS = frozenset({names.SCENE_IMAGE_COMPRESSED, names.SCENE_DEPTH_COMPRESSED, names.SCENE_INFO})
-_FROM_SOURCE = _SENSORS | {names.GAZE_SAMPLE}
+_FROM_SOURCE = _SENSORS | {names.GAZE_SAMPLE, names.SCENE_POSE}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Frames and gaze from a recording or a device."""
+"""Frames, gaze and recorded camera poses from a recording or a device."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
+from geometry_msgs.msg import PoseWithCovarianceStamped
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import UInt64
 
@@ -16,14 +17,14 @@ from gaze_vlm_ros import types
 from gaze_vlm_ros.gaze.clock import ClockMap
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
-from gaze_vlm_ros.nodes.conversions.common import nanoseconds
+from gaze_vlm_ros.nodes.conversions.common import camera_pose_message, nanoseconds
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_message
 from gaze_vlm_ros.nodes.conversions.images import camera_info_message
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.pictures import Pictures
 from gaze_vlm_ros.nodes.playback import Pace
 from gaze_vlm_ros.nodes.run import run
-from gaze_vlm_ros.sources.base import SCENE_CAMERA, SourceError, item_stamp_ns, open_source
+from gaze_vlm_ros.sources.base import SCENE_CAMERA, SourceError, SourceItem, item_stamp_ns, open_source
 from gaze_vlm_ros.types import NS_PER_S
 
 LISTENERS_WITHIN_S = 5.0
@@ -57,6 +58,9 @@ class SourceNode(ManagedNode):
         self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.REPLAYED_SAMPLES)
         self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.REPLAYED_FRAMES)
         self._pictures = Pictures(self, qos.REPLAYED_FRAMES)
+        self._poses = None
+        if self.source.info.has_poses:
+            self._poses = self.advertise(PoseWithCovarianceStamped, names.SCENE_POSE, qos.REPLAYED_SAMPLES)
         self._done = self.advertise(UInt64, names.SOURCE_DONE, qos.LATCHED)
         for note in self.source.info.notes:
             self.get_logger().info(note)
@@ -119,10 +123,13 @@ class SourceNode(ManagedNode):
             elif count and time.monotonic() - steady_since_s > LISTENERS_STEADY_S:
                 return
 
-    def _publish(self, item: types.Frame | types.GazeSample | types.EyeMovement) -> None:
+    def _publish(self, item: SourceItem) -> None:
         if isinstance(item, types.GazeSample):
             self._gaze.publish(gaze_message(item, self._frame_id, self._clock_map.to_ros_ns(item.stamp_ns)))
             self._samples += 1
+        elif isinstance(item, types.CameraPose):
+            stamp_ns = self._clock_map.to_ros_ns(item.stamp_ns)
+            self._poses.publish(camera_pose_message(stamp_ns, item.base_T_camera, item.covariance, item.base_frame))
         elif isinstance(item, types.Frame):
             self._publish_frame(item, self._clock_map.to_ros_ns(item.stamp_ns))
             self._frames += 1

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from gaze_vlm_ros.errors import GazeVlmError
-from gaze_vlm_ros.types import CameraModel, EyeMovement, Frame, GazeSample
+from gaze_vlm_ros.types import CameraModel, CameraPose, EyeMovement, Frame, GazeSample
 
 SCENE_CAMERA = "scene_camera"
 """Key of the scene camera in :attr:`Source.cameras`."""
 
-SourceItem = Frame | GazeSample | EyeMovement
+SourceItem = Frame | GazeSample | EyeMovement | CameraPose
 
 
 class SourceError(GazeVlmError):
@@ -28,7 +28,8 @@ class SourceInfo:
 
     ``counts`` has the keys ``frames``, ``gaze`` and ``eye_movements`` (the device's own); it is empty for a live
     device. Rates are NaN where there is no such stream, ``duration_s`` is infinite for a live device.
-    ``device_clock`` says in words what the stamps count from. ``notes`` are sentences for people: which topic was
+    ``has_poses``: the scene camera's poses in a robot's base come along. ``device_clock`` says in words what the stamps
+    count from. ``notes`` are sentences for people: which topic was
     chosen, what is missing or damaged.
     """
 
@@ -41,12 +42,13 @@ class SourceInfo:
     has_depth: bool
     device_clock: str
     live: bool = False
+    has_poses: bool = False
     notes: tuple[str, ...] = ()
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Frames, gaze samples and the device's own eye movements, in stamp order.
+    """Frames, gaze samples, recorded camera poses and the device's own eye movements, in stamp order.
 
     Iterating a recording again starts it from its beginning. Stamps are the device's own; mapping them to ROS time
     is the reader's business (:mod:`gaze_vlm_ros.gaze.clock`).

@@ -1,4 +1,4 @@
-"""Replaying recordings of ROS 2 graphs: scene camera, depth and gaze of an MCAP file or rosbag2 folder."""
+"""Replaying recordings of ROS 2 graphs (MCAP file or rosbag2 folder): gaze, scene camera, its depth and its pose."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from gaze_vlm_ros.geometry.transforms import make_transform, matrix_from_quaternion
 from gaze_vlm_ros.recording.images import decode_depth, decode_rgb
 from gaze_vlm_ros.recording.reader import RecordedMessage, iter_messages, summarize
 from gaze_vlm_ros.recording.summary import RecordingError, RecordingSummary
 from gaze_vlm_ros.sources.base import SCENE_CAMERA, SourceError, SourceInfo, SourceItem, rate_hz
 from gaze_vlm_ros.sources.mcap_topics import choose_topics
 from gaze_vlm_ros.sources.reordering import Reorderer
-from gaze_vlm_ros.types import CameraKind, CameraModel, EyeState, Frame, GazeSample
+from gaze_vlm_ros.types import CameraKind, CameraModel, CameraPose, EyeState, Frame, GazeSample
 
 _KINDS = {
     "plumb_bob": CameraKind.PINHOLE,
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class McapSource:
-    """Frames (with depth) and gaze samples of one recording; see :class:`gaze_vlm_ros.sources.base.Source`.
+    """Frames (with depth), camera poses and gaze of one recording; see :class:`gaze_vlm_ros.sources.base.Source`.
 
     Topics are found by the end of their names under any namespace (:func:`choose_topics`); the choice is in
     ``info.notes``. The recording's own ``gaze/eye_movement`` is not replayed: it was computed from this gaze.
@@ -77,6 +78,8 @@ class McapSource:
             order.add(Frame(stamp_ns, decode_rgb(recorded.message), sequence=recorded.sequence))
         elif recorded.topic == self._topics.depth:
             order.add_depth(stamp_ns, decode_depth(recorded.message))
+        elif recorded.topic == self._topics.pose:
+            order.add(_camera_pose(self._path, stamp_ns, recorded.message))
         else:
             order.add(_gaze_sample(stamp_ns, recorded.message))
 
@@ -103,6 +106,7 @@ class McapSource:
             has_depth=self._topics.depth is not None,
             device_clock="header stamps of the recording",
             notes=notes,
+            has_poses=self._topics.pose is not None,
         )
 
 
@@ -125,6 +129,17 @@ def _gaze_sample(stamp_ns: int, message: Any) -> GazeSample:
         left=_eye_state(message.left),
         right=_eye_state(message.right),
     )
+
+
+def _camera_pose(path: Path, stamp_ns: int, message: Any) -> CameraPose:
+    pose, turn = message.pose.pose.position, message.pose.pose.orientation
+    try:
+        rotation = matrix_from_quaternion(np.array([turn.x, turn.y, turn.z, turn.w]))
+    except ValueError as error:
+        raise SourceError(f"{path}: a pose of the scene camera is not usable: {error}") from error
+    covariance = np.array(message.pose.covariance, dtype=np.float64).reshape(6, 6)
+    base_T_camera = make_transform(rotation, np.array([pose.x, pose.y, pose.z]))
+    return CameraPose(stamp_ns, base_T_camera, covariance, message.header.frame_id)
 
 
 def _eye_state(message: Any) -> EyeState:

@@ -1,4 +1,4 @@
-"""Which topics of a recording are the scene camera and the gaze: by the ends of their names, under any namespace."""
+"""Which topics of a recording are scene camera and gaze: by the ends of their names, under any namespace."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ FRAMES = ("scene_camera/image_raw", "scene_camera/image_raw/compressed")
 DEPTH = ("scene_camera/depth/image_raw", "scene_camera/depth/image_raw/compressedDepth")
 CAMERA_INFO = ("scene_camera/camera_info",)
 GAZE = ("gaze/sample",)
+POSE = ("scene_camera/pose",)
 _TYPES = {
     FRAMES[0]: "sensor_msgs/msg/Image",
     FRAMES[1]: "sensor_msgs/msg/CompressedImage",
@@ -20,6 +21,7 @@ _TYPES = {
     DEPTH[1]: "sensor_msgs/msg/CompressedImage",
     CAMERA_INFO[0]: "sensor_msgs/msg/CameraInfo",
     GAZE[0]: "gaze_vlm_msgs/msg/GazeSample",
+    POSE[0]: "geometry_msgs/msg/PoseWithCovarianceStamped",
 }
 
 
@@ -31,10 +33,11 @@ class Topics:
     depth: str | None
     camera_info: str | None
     gaze: str | None
+    pose: str | None
 
     @property
     def played(self) -> frozenset[str]:
-        return frozenset(topic for topic in (self.frames, self.depth, self.gaze) if topic)
+        return frozenset(topic for topic in (self.frames, self.depth, self.gaze, self.pose) if topic)
 
 
 def choose_topics(path: Path, topics: Mapping[str, TopicSummary]) -> tuple[Topics, tuple[str, ...]]:
@@ -54,7 +57,7 @@ def choose_topics(path: Path, topics: Mapping[str, TopicSummary]) -> tuple[Topic
     if not weight:
         raise SourceError(f"{path}: has no {GAZE[0]} and no {FRAMES[0]} with messages; it has {_listed(topics)}")
     namespace = max(sorted(weight), key=lambda name: weight[name])
-    chosen = Topics(*(_fullest(namespace, endings, usable) for endings in (FRAMES, DEPTH, CAMERA_INFO, GAZE)))
+    chosen = Topics(*(_fullest(namespace, endings, usable) for endings in (FRAMES, DEPTH, CAMERA_INFO, GAZE, POSE)))
     others = sorted(set(weight) - {namespace})
     notes = [f"{path}: replays {', '.join(sorted(chosen.played))}"]
     if others:

@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
+from gaze_vlm_ros.environment import extra_command
 from gaze_vlm_ros.sources.base import SourceError
 
 _log = logging.getLogger(__name__)
+NO_ARIA_FROM = (3, 13)
+"""The VRS reader has no build for this Python and newer ones."""
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -23,10 +26,14 @@ def require(module: str, device: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
-        raise SourceError(
-            f"{device} needs the Python package {module.split('.', maxsplit=1)[0]} ({error});"
-            f" run `pip install gaze-vlm-ros[{extra}]`"
-        ) from error
+        package = module.split(".", maxsplit=1)[0]
+        raise SourceError(f"{device} needs the Python package {package} ({error}); {_remedy(extra)}") from error
+
+
+def _remedy(extra: str) -> str:
+    if extra == "aria" and sys.version_info >= NO_ARIA_FROM:
+        return "it has no build for this Python; make the environment anew: `make distclean setup PYTHON=python3.12`"
+    return f"run `{extra_command(extra)}`"
 
 
 @contextmanager

@@ -168,7 +168,7 @@ def test_foreign_or_ruined_recording_is_one_line(aria_folder, content, words, ca
 def test_missing_vendor_package_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "projectaria_tools.core.data_provider", None)
     (tmp_path / "a.vrs").write_bytes(b"")
-    with pytest.raises(SourceError, match=r"pip install gaze-vlm-ros\[aria\]"):
+    with pytest.raises(SourceError, match=r"pip install -e .*\[aria\]"):
         open_source(tmp_path)
 
 

@@ -7,12 +7,13 @@ from gaze_vlm_ros.recording.bag import write_metadata
 from gaze_vlm_ros.recording.images import DEPTH_FORMAT, encode_depth, encode_jpeg
 from gaze_vlm_ros.recording.writer import WriterSettings
 from gaze_vlm_ros.sources.base import SCENE_CAMERA, Source, SourceError, item_stamp_ns, open_source
-from gaze_vlm_ros.types import CameraKind, Frame, GazeSample
+from gaze_vlm_ros.types import CameraKind, CameraPose, Frame, GazeSample
 
 GAZE = "gaze_vlm_msgs/msg/GazeSample"
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 INFO = "sensor_msgs/msg/CameraInfo"
+POSE = "geometry_msgs/msg/PoseWithCovarianceStamped"
 
 
 def items_of(source, kind):
@@ -87,6 +88,31 @@ def test_compressed_pictures_and_depth(tmp_path, bag_maker, scene):
     for index, frame in enumerate(frames):
         assert frame.rgb == pytest.approx(10.0 * index, abs=3)
         assert frame.depth_m == pytest.approx(0.5 + 10 * index, rel=0.01)
+
+
+def pose_message(stamp_ns, orientation):
+    x, y, z, w = orientation
+    pose = {"position": {"x": 0.1, "y": 0.2, "z": 0.3}, "orientation": {"x": x, "y": y, "z": z, "w": w}}
+    covariance = np.diag([1e-4] * 6).ravel()
+    stamp = {"sec": stamp_ns // 10**9, "nanosec": stamp_ns % 10**9}
+    fields = {"header": {"stamp": stamp, "frame_id": "arm_base"}, "pose": {"pose": pose, "covariance": covariance}}
+    return ("/sim/scene_camera/pose", POSE, fields, stamp_ns + 5_000_000)
+
+
+def test_recorded_camera_poses_come_along(tmp_path, bag_maker, scene):
+    half = np.sqrt(0.5)
+    poses = [pose_message(10**9 + index * 100_000_000, (0.0, 0.0, half, half)) for index in range(10)]
+    bag_maker.write(tmp_path / "a.mcap", sorted([*scene(), *poses], key=lambda message: message[3]))
+    source = open_source(tmp_path / "a.mcap")
+    assert source.info.has_poses
+    found = items_of(source, CameraPose)
+    assert [pose.stamp_ns for pose in found] == [10**9 + index * 100_000_000 for index in range(10)]
+    expected = [[0, -1, 0, 0.1], [1, 0, 0, 0.2], [0, 0, 1, 0.3], [0, 0, 0, 1]]
+    np.testing.assert_allclose(found[3].base_T_camera, expected, atol=1e-9)
+    assert found[3].base_frame == "arm_base" and found[3].covariance[0, 0] == pytest.approx(1e-4)
+    bag_maker.write(tmp_path / "b.mcap", [*scene(), pose_message(10**9, (0.0, 0.0, 0.0, 0.0))])
+    with pytest.raises(SourceError, match="a pose of the scene camera is not usable"):
+        list(open_source(tmp_path / "b.mcap"))
 
 
 def test_rosbag2_folder(tmp_path, bag_maker, scene):

@@ -7,7 +7,7 @@ from gaze_vlm_ros.sources.vendor import captured_output, require
 
 
 def test_missing_package_names_the_extra():
-    words = r"An Aria recording needs .* no_such_vendor .*pip install gaze-vlm-ros\[aria\]"
+    words = r"An Aria recording needs .* no_such_vendor .*pip install -e .*\[aria\]"
     with pytest.raises(SourceError, match=words):
         require("no_such_vendor.core", "An Aria recording", "aria")
 
