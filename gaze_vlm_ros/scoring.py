@@ -2,6 +2,7 @@
 
 Times are seconds on one clock. The rivals get the same points: ``majority`` always says the most frequent truth
 of the very points that are judged (which favours it), ``repeat`` says what the model itself said ``REPEAT_S`` earlier.
+Sentences are compared by what they mean: any phrasing of the truth is right.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gaze_vlm_ros.language import plain
 from gaze_vlm_ros.statistics import Estimate, wilson
 
 REPEAT_S = 2.0
@@ -57,7 +59,8 @@ class Scores:
 def activity_points(said: Sequence[Said], truth: Sequence[Actual]) -> list[Point]:
     """One point per phase (a run of one true activity), judged by the last sentence about an instant inside it."""
     points = []
-    for start_s, end_s, label in _runs([(moment.time_s, moment.activity) for moment in truth]):
+    said = _plain(said, "activity")
+    for start_s, end_s, label in _runs([(moment.time_s, plain(moment.activity, "activity")) for moment in truth]):
         point = _point(said, label, start_s, end_s)
         if point:
             points.append(point)
@@ -69,8 +72,9 @@ def event_points(said: Sequence[Said], truth: Sequence[Actual]) -> list[Point]:
     the latest.
     """
     points = []
+    said = _plain(said, "event")
     for start_s, end_s, (label, event_s) in _runs(
-        [(moment.time_s, (moment.event, moment.event_time_s)) for moment in truth]
+        [(moment.time_s, (plain(moment.event, "event"), moment.event_time_s)) for moment in truth]
     ):
         point = _point(said, label, start_s, min(end_s, event_s - EVENT_LEAD_S))
         if point:
@@ -87,6 +91,10 @@ def score(points: Sequence[Point]) -> Scores:
             for guess in (lambda point: point.said, lambda point: majority, lambda point: point.repeated)
         )
     )
+
+
+def _plain(said: Sequence[Said], kind: str) -> list[Said]:
+    return [Said(sentence.time_s, plain(sentence.text, kind)) for sentence in said]
 
 
 def _runs(labelled: Sequence[tuple[float, object]]) -> list[tuple[float, float, object]]:

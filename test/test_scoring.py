@@ -39,3 +39,12 @@ def test_scores_of_model_and_rivals():
 
 def test_nothing_said_gives_no_cases():
     assert score(activity_points([], _truth())).model.n == 0
+
+
+def test_any_phrasing_of_the_truth_is_right():
+    truth = [Actual(t / 10, "opening the jar", "pick up the mug", 2.0) for t in range(10)]
+    right, wrong = [Said(0.5, "undoing the jar")], [Said(0.5, "undoing the can")]
+    assert [score(activity_points(said, truth)).model.value for said in (right, wrong)] == [1.0, 0.0]
+    assert score(event_points([Said(0.5, "grasp the mug")], truth)).model.value == 1.0
+    rephrased = [Actual(1 + t / 10, "unsealing the jar", "grab the mug", 2.0) for t in range(10)]
+    assert len(activity_points(right, truth + rephrased)) == 1, "one phase, said in two ways"

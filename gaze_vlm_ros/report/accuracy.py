@@ -8,13 +8,13 @@ of :mod:`gaze_vlm_ros.scoring`, as every other score of this package.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gaze_vlm_ros import scoring
-from gaze_vlm_ros.language import parse
+from gaze_vlm_ros.language import parse, plain
 from gaze_vlm_ros.report.run import Run, Said, Truth
 from gaze_vlm_ros.statistics import Estimate, clustered_rate, wilson_of
 from gaze_vlm_ros.types import NS_PER_S
@@ -59,7 +59,7 @@ def activity_accuracy(run: Run) -> Accuracy | None:
     if not run.truth:
         return None
     points = scoring.activity_points(_sentences(run, run.activities), _actual(run))
-    return Accuracy(scoring.score(points).model, _each(run.activities, run.truth, lambda truth: truth.activity))
+    return Accuracy(scoring.score(points).model, _each(run.activities, run.truth, "activity"))
 
 
 def event_accuracy(run: Run) -> Accuracy | None:
@@ -72,7 +72,7 @@ def event_accuracy(run: Run) -> Accuracy | None:
     end_s = run.seconds(run.truth[-1].stamp_ns)
     actual = [moment for moment in _actual(run) if moment.event and moment.event_time_s <= end_s]
     points = scoring.event_points(_sentences(run, run.events), actual)
-    return Accuracy(scoring.score(points).model, _each(run.events, run.truth, lambda truth: truth.event))
+    return Accuracy(scoring.score(points).model, _each(run.events, run.truth, "event"))
 
 
 def pointed_in_time(run: Run) -> Estimate | None:
@@ -128,9 +128,14 @@ def _actual(run: Run) -> list[scoring.Actual]:
     ]
 
 
-def _each(said: Sequence[Said], truth: Sequence[Truth], label: Callable[[Truth], str]) -> Estimate:
+def _each(said: Sequence[Said], truth: Sequence[Truth], kind: str) -> Estimate:
+    """Rate of predictions that mean the ``kind`` ("activity" or "event") of their instant."""
     lookup = TruthLookup(truth)
-    pairs = [(item.text, label(actual)) for item in said if (actual := lookup.at(item.stamp_ns)) and label(actual)]
+    pairs = [
+        (plain(item.text, kind), plain(label, kind))
+        for item in said
+        if (actual := lookup.at(item.stamp_ns)) and (label := getattr(actual, kind))
+    ]
     return clustered_rate([text == actual for text, actual in pairs], _stretches([actual for _, actual in pairs]))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from gaze_vlm_ros.language import OBJECT_KINDS
+from gaze_vlm_ros.language import OBJECT_KINDS, parse, plain
 from gaze_vlm_ros.report import svg
 from gaze_vlm_ros.report.accuracy import TruthLookup
 from gaze_vlm_ros.report.run import Run, Said, State
@@ -23,7 +24,12 @@ HELD_S = 1.0
 PALETTE = (
     *("#8dd3c7", "#fdb462", "#bebada", "#fb8072", "#80b1d3", "#b3de69"),
     *("#fccde5", "#e0c38c", "#bc80bd", "#ccebc5", "#ffed6f", "#a6cee3"),
+    *("#f4a582", "#92c5de", "#d9a6d9", "#a6d96a", "#e6ab02", "#66c2a5", "#cab2d6", "#f1b6da"),
+    *("#9ecae1", "#c7e9b4", "#d8b365", "#9e9ac8", "#e7969c", "#7fcdbb", "#dadaeb", "#cedb9c"),
 )
+"""One colour for each of ``OBJECT_KINDS``, light enough for black words."""
+_KIND = re.compile(rf"\b({'|'.join(sorted(OBJECT_KINDS, key=len, reverse=True))})\b")
+"""A kind as whole words, the longest first: "open" holds no pen, and a "pill box" is no "box"."""
 QUIET = "#c9ced6"
 STATE_COLOURS = {
     "pointing": "#b4c5d8",
@@ -69,7 +75,7 @@ def rows_of(run: Run) -> list[Row]:
     def right(said: Said, what: str) -> bool | None:
         truth = lookup.at(said.stamp_ns)
         actual = getattr(truth, what) if truth else ""
-        return said.text == actual if actual else None
+        return plain(said.text, what) == plain(actual, what) if actual else None
 
     def predicted(series: Sequence[Said], what: str) -> list[Segment]:
         return merge([(run.seconds(said.stamp_ns), said.text or "(abstains)", right(said, what)) for said in series])
@@ -108,11 +114,9 @@ def colour_of(words: str) -> str:
     """One colour per kind of thing, so that a mug is the same in every row; states have their own."""
     if words in STATE_COLOURS:
         return STATE_COLOURS[words]
-    # The longest name first: "pill box" must not be taken for a "box".
-    for kind in sorted(OBJECT_KINDS, key=len, reverse=True):
-        if kind in words:
-            return PALETTE[OBJECT_KINDS.index(kind) % len(PALETTE)]
-    return QUIET
+    slots, mentioned = parse(words), _KIND.search(words)
+    kind = slots.object if slots else mentioned.group() if mentioned else ""
+    return PALETTE[OBJECT_KINDS.index(kind)] if kind else QUIET
 
 
 def _doing(state: State) -> str:

@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 
+from gaze_vlm_ros.language import OBJECT_KINDS
 from gaze_vlm_ros.report import charts, svg
 from gaze_vlm_ros.report.rates import rate_rows
 from gaze_vlm_ros.report.run import State
@@ -58,7 +59,10 @@ def test_a_thing_has_one_colour_in_every_row():
     assert (
         colour_of("reaching for the pill box") == colour_of("pick up the pill box") == colour_of("pointing: pill box")
     )
-    assert colour_of("reaching for the mug") != colour_of("reaching for the bowl")
+    assert len({colour_of(f"reaching for the {kind}") for kind in OBJECT_KINDS}) == len(OBJECT_KINDS)
+    assert colour_of("opening the jar") == colour_of("opening jar jar") == colour_of("jar") != colour_of("pen")
+    assert colour_of("pouring from the kettle into the mug") == colour_of("kettle")
+    assert colour_of("looking around") == colour_of("(abstains)")
 
 
 def test_the_timeline_tells_right_from_wrong(run):
