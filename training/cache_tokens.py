@@ -17,7 +17,7 @@ from rich.progress import track
 
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError, Episode, read_episodes
-from gaze_vlm_ros.training.provenance import data_digest
+from gaze_vlm_ros.training.shards.reader import data_digest
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
 from gaze_vlm_ros.vlm.config import GazeVLMConfig
 from gaze_vlm_ros.vlm.frames import to_pixels
@@ -84,7 +84,7 @@ def _write_frames(episodes: list[Episode], path: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of episode_*.npz")
+    parser.add_argument("--data", type=Path, required=True, help="folder of `gaze-vlm-ros generate`")
     parser.add_argument("--encoder", type=Path, default=Path("runs/encoder/checkpoint"))
     parser.add_argument("--out", type=Path, default=Path("runs/tokens"))
     parser.add_argument("--threads", type=int, default=2)

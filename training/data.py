@@ -1,12 +1,10 @@
-"""Reads the episode files that ``generate_episodes`` writes, and cuts them into observation windows.
+"""The episodes that ``generate_episodes`` wrote, as training wants them, and how they are cut into observation windows.
 
-Splits are by episode and stand in the files themselves, so a window never has a neighbour in another split.
+Splits are by episode and stand in the shards themselves, so a window never has a neighbour in another split.
 """
 
 from __future__ import annotations
 
-import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,30 +12,30 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.gaze.heatmap import SIGMA_PX, heatmap
+from gaze_vlm_ros.language import plain
+from gaze_vlm_ros.training.shards.codec import LABELS, RGB
+from gaze_vlm_ros.training.shards.reader import StoredEpisode, read_shards, shard_paths
+from gaze_vlm_ros.training.shards.schema import SPLITS, DataError
 
-SPLITS = ("train", "validation", "test")
-_PER_FRAME = (
-    "stamp_s",
-    "patch_label",
-    "heatmap",
-    "heatmap_input",
-    "gaze_px",
-    "activity",
-    "event",
-    "event_time_s",
-    "phase_id",
-)
-_KEYS = (*_PER_FRAME, "jpeg_data", "jpeg_offset", "label_names", "split")
+__all__ = ["SPLITS", "DataError", "Episode", "of_split", "read_episode", "read_episodes", "window_indices"]
 
-
-class DataError(GazeVlmError):
-    """An episode file or folder that cannot be used."""
+FRAME_PERIOD_S = 0.5
+"""Frames that training uses; the shards hold more."""
+CAMERA_SIZE = (640, 480)
+"""Width and height of the picture that gaze is given in here, as live frames have them [px]."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One episode of N frames; arrays as ``generate_episodes`` documents them."""
+    """One episode of N frames, one in 0.5 s.
+
+    ``jpeg_data`` uint8 and ``jpeg_offset`` int64 (N + 1) hold the pictures; ``stamp_s`` (N,); ``patch_label`` uint8
+    (N, rows, columns), index into ``label_names``; ``heatmap`` float32 (N, rows, columns), the gaze of the last 200 ms
+    carried to the frame by its 3-D hits; ``heatmap_input`` likewise, from raw gaze pixels, as a live model gets it;
+    zeros where gaze is missing; ``gaze_px`` (N, 2) in a picture of 640x480; ``activity``, ``event`` str (N,), each in
+    its plain phrasing; ``event_time_s`` (N,); ``phase_id`` int (N,).
+    """
 
     number: int
     split: str
@@ -66,48 +64,50 @@ class Episode:
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
-def read_episode(path: Path) -> Episode:
-    """One file. Raises DataError where it is cut off, lacks an array, or its arrays disagree in length."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            values = {key: arrays[key] for key in _KEYS}
-    except KeyError as error:
-        raise DataError(f"{path} lacks the array {error.args[0].split()[0]!r}; generate it again") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read ({error}); generate it again") from None
-    frames = len(values["stamp_s"])
-    lengths = {key: len(values[key]) for key in _PER_FRAME} | {"jpeg_offset": len(values["jpeg_offset"]) - 1}
-    if wrong := [key for key, length in lengths.items() if length != frames or not frames]:
-        raise DataError(f"{path} has {frames} stamps, but {lengths[wrong[0]]} of {wrong[0]}; generate it again")
-    split = str(values.pop("split"))
-    if split not in SPLITS:
-        raise DataError(f"{path} is of the split {split!r}; it must be one of {', '.join(SPLITS)}")
-    digits = re.findall(r"\d+", path.stem)
+def read_episode(stored: StoredEpisode) -> Episode:
+    """One episode of a shard, thinned out to one frame in 0.5 s. Raises DataError where its labels cannot be read."""
+    header, stamp_s = stored.header, stored.column("time_s")
+    wanted = np.arange(FRAME_PERIOD_S, stamp_s[-1] + 1e-6, FRAME_PERIOD_S)
+    kept = np.unique(np.abs(stamp_s[None] - wanted[:, None]).argmin(axis=1))
+    labels = [stored.labels[index] for index in kept]
+    jpegs = [np.frombuffer(stored.members[RGB][index], np.uint8) for index in kept]
+    scale = np.array(CAMERA_SIZE) / (header.width, header.height)
+    grid = labels[0].patch_label.shape
+
+    def maps(points: Sequence[np.ndarray]) -> np.ndarray:
+        return np.stack([heatmap((item + 0.5) * scale - 0.5, CAMERA_SIZE, grid, SIGMA_PX) for item in points])
+
     return Episode(
-        number=int(digits[-1]) if digits else 0,
-        split=split,
-        label_names=tuple(map(str, values.pop("label_names"))),
-        **values,
+        number=header.seed,
+        split=header.split,
+        label_names=header.classes,
+        jpeg_data=np.concatenate(jpegs),
+        jpeg_offset=np.cumsum([0, *map(len, jpegs)]).astype(np.int64),
+        stamp_s=stamp_s[kept],
+        patch_label=np.stack([item.patch_label for item in labels]),
+        heatmap=maps([item.gaze_carried_px for item in labels]),
+        heatmap_input=maps([item.gaze_recent_px for item in labels]),
+        gaze_px=(np.stack([item.gaze_px for item in labels]) + 0.5) * scale - 0.5,
+        activity=np.array([plain(item.activity, "activity") for item in labels]),
+        event=np.array([plain(item.event, "event") for item in labels]),
+        event_time_s=np.array([item.event_time_s for item in labels]),
+        phase_id=np.array([item.phase for item in labels]),
     )
 
 
-def read_episodes(folder: Path, limit: int | None = None) -> tuple[list[Episode], list[str]]:
-    """All readable episodes of a folder in order of their names, and one line for each that was left out.
+def read_episodes(folder: Path) -> tuple[list[Episode], list[str]]:
+    """All readable episodes of a folder's shards, training first, and one line for each shard that was left out.
 
-    Raises DataError where none can be read or where their classes of patches differ.
+    Raises DataError where none can be read or where their classes differ.
     """
-    paths = sorted(Path(folder).glob("episode_*.npz"))[:limit]
     episodes, faults = [], []
-    for path in paths:
-        if path.name.endswith(".partial.npz"):
-            continue
+    for path in shard_paths(Path(folder)):
         try:
-            episodes.append(read_episode(path))
+            episodes += map(read_episode, read_shards(path, members=(RGB, LABELS)))
         except DataError as error:
             faults.append(str(error))
     if not episodes:
-        detail = faults[0] if faults else "there is no episode_*.npz"
-        raise DataError(f"no usable episode in {folder}: {detail}")
+        raise DataError(f"no usable episode in {folder}: {faults[0]}")
     if len({episode.label_names for episode in episodes}) > 1:
         raise DataError(f"the episodes of {folder} differ in their classes of patches; keep data sets in own folders")
     return episodes, faults

@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from gaze_vlm_ros import scoring
-from gaze_vlm_ros.language import parse
+from gaze_vlm_ros.language import parse, plain
 from gaze_vlm_ros.statistics import Estimate, cluster_bootstrap, paired_bootstrap
 from gaze_vlm_ros.training.answers import Answers, Input, answer
 from gaze_vlm_ros.training.cache_tokens import encoder_digest
@@ -41,7 +42,7 @@ def evaluate(checkpoint: Path, tokens: Path, split: str = "test", limit: int | N
         raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; run `cache_tokens` again")
     windows = data.of_split(split)[:limit]
     rows = data.last(windows)
-    truth = {kind: data.columns[kind.value][rows] for kind in KINDS}
+    truth = {kind: _one_phrasing(data.columns[kind.value][rows], kind) for kind in KINDS}
     said = {source: answer(model, tokenizer, data, windows, source) for source in Input}
     result = {
         "checkpoint": model.config.name,
@@ -61,6 +62,11 @@ def evaluate(checkpoint: Path, tokens: Path, split: str = "test", limit: int | N
 
 def _plain(value: object) -> object:
     return value.as_dict() if isinstance(value, Estimate) else float(value)
+
+
+def _one_phrasing(texts: Sequence[str], kind: PredictionKind) -> np.ndarray:
+    """``texts`` in the plain phrasing: sentences of one meaning are equal."""
+    return np.array([plain(str(text), kind.value) for text in texts])
 
 
 def _per_phase(data: TokenSet, rows: np.ndarray, truth: dict, said: dict[Input, Answers]) -> dict:
@@ -110,9 +116,9 @@ def _per_window(data: TokenSet, rows: np.ndarray, truth: dict, said: dict[Input,
     earlier = _earlier(data, rows)
     judged = np.flatnonzero((earlier >= 0) & (truth[PredictionKind.EVENT] != ""))
     episodes = data.columns["episode"][rows][judged].tolist()
-    rgb = {kind: np.array(said[Input.RGB].texts(kind)) for kind in KINDS}
-    columns = {source.value: {kind: np.array(a.texts(kind)) for kind in KINDS} for source, a in said.items()}
-    columns["rgb_plain_greedy"] = {kind: np.array(said[Input.RGB].greedy_texts(kind)) for kind in KINDS}
+    columns = {source.value: {k: _one_phrasing(a.texts(k), k) for k in KINDS} for source, a in said.items()}
+    rgb = columns[Input.RGB.value]
+    columns["rgb_plain_greedy"] = {k: _one_phrasing(said[Input.RGB].greedy_texts(k), k) for k in KINDS}
     columns["majority"] = {k: np.full(len(rows), Counter(truth[k][judged]).most_common(1)[0][0]) for k in KINDS}
     columns["repeat"] = {kind: rgb[kind][earlier] for kind in KINDS}
     right = {name: _right(texts, truth, judged) for name, texts in columns.items()}

@@ -22,7 +22,8 @@ from gaze_vlm_ros.training.augment import augment
 from gaze_vlm_ros.training.command import add_loop_arguments, bfloat16_pays, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import Episode, of_split, read_episodes
 from gaze_vlm_ros.training.loop import LoopSettings, train
-from gaze_vlm_ros.training.provenance import Stage, data_digest, save_stages
+from gaze_vlm_ros.training.provenance import Stage, save_stages
+from gaze_vlm_ros.training.shards.reader import data_digest
 from gaze_vlm_ros.vlm.checkpoint import save_checkpoint
 from gaze_vlm_ros.vlm.config import GazeVLMConfig
 from gaze_vlm_ros.vlm.frames import to_pixels
@@ -146,7 +147,7 @@ def pretrain(
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of episode_*.npz")
+    parser.add_argument("--data", type=Path, required=True, help="folder of `gaze-vlm-ros generate`")
     parser.add_argument("--out", type=Path, default=Path("runs/encoder"))
     add_loop_arguments(parser, LoopSettings(minutes=25.0, learning_rate=1e-3))
     options = parser.parse_args(arguments)

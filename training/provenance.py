@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,16 +24,6 @@ class Stage:
     episodes: int
     validation: dict[str, float] = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
-
-
-def data_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of a folder's episode files."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(folder).glob("episode_*.npz")):
-        digest.update(path.name.encode())
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def save_stages(checkpoint: Path, stages: list[Stage]) -> None:

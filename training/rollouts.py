@@ -104,7 +104,7 @@ def run_rollout(seed: int, predictor: StreamingPredictor, duration_s: float) -> 
             for _ in range(steps):
                 for world in worlds.values():
                     world.advance(_GAZE_PERIOD_S)
-                samples.append(worlds["predicted"].gaze_sample())
+                samples += worlds["predicted"].gaze_samples()
             now_s = worlds["predicted"].time_s
             samples = [sample for sample in samples if sample.stamp_ns >= (now_s - _GAZE_SPAN_S) * NS_PER_S]
             truth = worlds["truth"].truth()

@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": ("gaze_vlm_ros.cli.demo", "run the closed loop in simulation and write a report"),
     "replay": ("gaze_vlm_ros.cli.replay", "run a recording through the graph and write a report"),
     "generate": ("gaze_vlm_ros.cli.generate", "generate simulated episodes"),
+    "look": ("gaze_vlm_ros.cli.look", "show an episode as a video and a sheet of pictures"),
     "train": ("gaze_vlm_ros.cli.train", "train a model"),
     "evaluate": ("gaze_vlm_ros.cli.evaluate", "evaluate a model"),
     "doctor": ("gaze_vlm_ros.cli.doctor", "say what is there, what is missing, and how to mend it"),

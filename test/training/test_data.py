@@ -1,57 +1,73 @@
-"""Episode files are checked at the door; windows follow the streaming rule and never cross a split."""
+"""Training gets one frame in half a second of each stored episode; windows follow the streaming rule."""
 
 import numpy as np
 import pytest
-from synthetic import FRAMES, write_data, write_episode
+from synthetic import CAMERA, FRAMES, GRID, squares, write_data, write_squares
 
+from gaze_vlm_ros.gaze.heatmap import SIGMA_PX, heatmap
 from gaze_vlm_ros.training.data import DataError, of_split, read_episode, read_episodes, window_indices
-
-
-def rewrite(path, **changes):
-    with np.load(path) as arrays:
-        values = dict(arrays)
-    np.savez(path, **{k: v for k, v in (values | changes).items() if v is not None})
+from gaze_vlm_ros.training.shards.reader import read_shards
+from gaze_vlm_ros.training.shards.schema import RecordOptions
+from gaze_vlm_ros.training.shards.writer import ShardWriter
 
 
 def test_an_episode_comes_back(tmp_path):
-    episode = read_episode(write_episode(tmp_path, 3, "validation"))
-    assert (episode.number, episode.split, len(episode)) == (3, "validation", FRAMES)
+    (stored,) = read_shards(write_squares(tmp_path, [3]))
+    episode, truth = read_episode(stored), list(squares(3).frames)
+    assert (episode.number, episode.split, len(episode)) == (3, stored.header.split, FRAMES)
     picture = episode.frame(FRAMES - 1)
-    assert picture.shape == (224, 224, 3)
-    assert picture[..., 0].max() > 200, "red stays red"
+    assert np.abs(picture.astype(int) - truth[-1].pictures.rgb).mean() < 2.0
+    np.testing.assert_allclose(episode.stamp_s, (np.arange(FRAMES) + 1) * 0.5)
+    np.testing.assert_array_equal(episode.patch_label[5], truth[5].labels.patch_label)
+    assert episode.event[0] == truth[0].labels.event
 
 
-@pytest.mark.parametrize("changes", [{"event": None}, {"stamp_s": np.zeros(3)}, {"split": np.array("holiday")}])
-def test_a_foreign_file_is_named(tmp_path, changes):
-    path = write_episode(tmp_path, 3, "train")
-    rewrite(path, **changes)
-    with pytest.raises(DataError, match=path.name):
-        read_episode(path)
+def test_gaze_is_given_in_the_camera_of_live_frames(tmp_path):
+    (stored,) = read_shards(write_squares(tmp_path, [3]))
+    episode = read_episode(stored)
+    at = (next(squares(3).frames).labels.gaze_px + 0.5) / 224 * CAMERA - 0.5
+    np.testing.assert_allclose(episode.gaze_px[0], at, atol=1e-3)
+    np.testing.assert_allclose(episode.heatmap[0], heatmap(at[None], CAMERA, GRID, SIGMA_PX), atol=1e-5)
+    assert np.isnan(episode.gaze_px[3]).all()
+    assert episode.heatmap[3].sum() == episode.heatmap_input[3].sum() == 0.0
 
 
-def test_one_bad_file_is_left_out_and_reported(tmp_path):
+def test_a_faster_recording_is_thinned_out(tmp_path):
+    options = RecordOptions(seconds=3.0, rate_hz=5.0)
+    writer = ShardWriter(tmp_path, options)
+    writer.write(3, squares(3, options))
+    writer.finish([3])
+    episode = read_episodes(tmp_path)[0][0]
+    assert episode.stamp_s.tolist() == pytest.approx([0.4, 1.0, 1.4, 2.0, 2.4, 3.0])
+    assert len(episode.jpeg_offset) == len(episode) + 1 == 7
+
+
+def test_one_bad_shard_is_left_out_and_reported(tmp_path):
     write_data(tmp_path, 2, 1, 1)
-    path = tmp_path / "episode_000001.npz"
+    path = next(tmp_path.glob("validation-*.tar"))
     path.write_bytes(path.read_bytes()[:5000])
     episodes, faults = read_episodes(tmp_path)
-    assert [episode.number for episode in episodes] == [0, 2, 3]
+    assert [episode.split for episode in episodes] == ["train", "train", "test"]
     assert len(faults) == 1 and path.name in faults[0]
 
 
-def test_no_usable_file_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="no usable episode"):
+def test_no_usable_shard_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="holds no shard"):
         read_episodes(tmp_path)
     write_data(tmp_path, 1, 0, 0)
     with pytest.raises(DataError, match="'test'"):
         of_split(read_episodes(tmp_path)[0], "test")
+    for path in tmp_path.glob("*.tar"):
+        path.write_bytes(b"no archive")
+    with pytest.raises(DataError, match="no usable episode"):
+        read_episodes(tmp_path)
 
 
 def test_a_picture_that_is_no_jpeg_is_named(tmp_path):
-    path = write_episode(tmp_path, 5, "train")
-    with np.load(path) as arrays:
-        rewrite(path, jpeg_data=np.zeros_like(arrays["jpeg_data"]))
-    with pytest.raises(DataError, match="frame 2 of episode 5"):
-        read_episode(path).frame(2)
+    (stored,) = read_shards(write_squares(tmp_path, [3]))
+    stored.members["rgb.jpg"][2] = bytes(100)
+    with pytest.raises(DataError, match="frame 2 of episode 3"):
+        read_episode(stored).frame(2)
 
 
 def test_windows_are_one_second_apart_and_padded_by_at_most_half():
