@@ -1,13 +1,15 @@
 # The environment of an earlier set-up goes on to be used unless PYTHON says otherwise.
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 PYTEST_ARGS ?=
+SEED ?= 0
 ENTER := .venv/bin/python scripts/enter.py
+RIVALS := .venv-rivals/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint clean distclean
+.PHONY: help setup test demo bench-sim lint clean distclean
 
 help: ## What can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 setup: ## The whole environment in .venv; PYTHON=python3.12 chooses the interpreter
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 to 3.13, or name it with PYTHON="; exit 1; }
@@ -19,6 +21,16 @@ test: setup ## Set-up and every test; PYTEST_ARGS= goes to pytest
 demo: setup ## Set-up and the closed loop in simulation; the report is in out/demo/
 	@exec .venv/bin/gaze-vlm-ros demo
 
+bench-sim: ## Figures of the simulated world beside its rivals', one JSON line; SEED= chooses the seed
+	@$(MAKE) --no-print-directory $(RIVALS) >&2
+	@.venv/bin/python -m benchmarks.bench_sim --seed $(SEED)
+
+$(RIVALS): benchmarks/requirements-rivals.txt | setup
+	@echo "  the rivals' environment, .venv-rivals ..."
+	@.venv/bin/python -m venv .venv-rivals
+	@.venv-rivals/bin/pip install --quiet --no-input --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
 lint: setup ## Style and the rules of imports
 	@.venv/bin/ruff check .
 	@.venv/bin/lint-imports --no-cache --no-logo
@@ -28,4 +40,4 @@ clean: ## Remove caches and build products; recordings and the environment stay
 	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## Remove the environment as well
-	@rm -rf .venv
+	@rm -rf .venv .venv-rivals

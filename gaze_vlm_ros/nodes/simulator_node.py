@@ -31,10 +31,11 @@ from gaze_vlm_ros.nodes.conversions.robot import joint_state_message, trajectory
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.pictures import Pictures
 from gaze_vlm_ros.nodes.run import run
-from gaze_vlm_ros.sim.simulation import Simulation, SimulationConfig, Snapshot
+from gaze_vlm_ros.sim.simulation import TICK_S, Simulation, SimulationConfig, Snapshot
 from gaze_vlm_ros.types import NS_PER_S
 
-STEP_S = 0.005
+WEARER_EVERY, TRUTH_EVERY = 5, 12
+"""Ticks of the world between two messages: 25 and 10 Hz; joint states come with each, at 125 Hz."""
 LARGEST_LAG_S = 0.05
 """Behind the real time by more than this, the world pauses instead of hurrying after it."""
 POSE_COVARIANCE = np.diag([1e-6] * 3 + [1e-6] * 3)
@@ -46,7 +47,8 @@ class SimulatorParameters(Parameters):
 
     seed: int = parameter(1, "seed of the layout, the wearer and the noise", low=0, high=2**31 - 1)
     robot: str = parameter("jaco", "name or robot.yaml of the arm")
-    things: int = parameter(8, "everyday objects on the table", low=2, high=12)
+    things: int = parameter(0, "everyday objects on the table, 6 to 14; 0 draws", low=0, high=14)
+    tracker: str = parameter("default", "preset of the eye tracker (default, neon, aria, webcam, ideal)")
     width: int = parameter(640, "width of the scene camera", unit="px", low=64, high=1920)
     height: int = parameter(480, "height of the scene camera", unit="px", low=64, high=1200)
     frame_rate_hz: float = parameter(15.0, "rate of colour and depth", unit="Hz", low=1, high=60)
@@ -62,7 +64,9 @@ class SimulatorNode(ManagedNode):
     def _setup(self) -> None:
         p = self.parameters
         self.simulation = Simulation(
-            SimulationConfig(seed=p.seed, robot=p.robot, width=p.width, height=p.height, things=p.things)
+            SimulationConfig(
+                seed=p.seed, robot=p.robot, width=p.width, height=p.height, things=p.things, tracker=p.tracker
+            )
         )
         self._base, self._camera_frame = self.simulation.base_frame, self.simulation.camera.frame_id
         self._lock = threading.Lock()
@@ -112,7 +116,7 @@ class SimulatorNode(ManagedNode):
         self._offset_ns = 0 if self.parameters.publish_clock else self.now_ns() - simulated_ns
         due_s = time.monotonic()
         for step in range(sys.maxsize):
-            due_s += STEP_S
+            due_s += TICK_S
             behind_s = time.monotonic() - due_s
             if behind_s > LARGEST_LAG_S:
                 self._slips += 1
@@ -121,24 +125,23 @@ class SimulatorNode(ManagedNode):
             elif halt.wait(max(0.0, -behind_s)):
                 return
             with self._lock:
-                self.simulation.advance(STEP_S)
+                self.simulation.advance(TICK_S)
                 self._say(step)
 
     def _say(self, step: int) -> None:
-        """What the sensors deliver at this step: gaze at 200 Hz, joints at 100 Hz, frames and the rest below."""
+        """What the sensors deliver at this tick: gaze as it arrives from the tracker, joints, frames and the rest."""
         stamp_ns = self._ros_ns(self.simulation.time_s)
         if self._clock_publisher is not None:
             self._clock_publisher.publish(Clock(clock=time_message(stamp_ns)))
-        self._gaze.publish(gaze_message(self.simulation.gaze_sample(), self._camera_frame, stamp_ns))
-        if step % 2 == 0:
-            self._joints.publish(joint_state_message(self.simulation.joint_state(stamp_ns)))
-        if step % 8 == 0:
+        for sample in self.simulation.gaze_samples():
+            self._gaze.publish(gaze_message(sample, self._camera_frame, sample.stamp_ns + self._offset_ns))
+        self._joints.publish(joint_state_message(self.simulation.joint_state(stamp_ns)))
+        if step % WEARER_EVERY == 0:
             self._wearer.publish(wearer_message(self.simulation.wearer_state(), self._base, stamp_ns))
-        if step % 20 == 0:
+        if step % TRUTH_EVERY == 0:
             self._publish_truth(stamp_ns)
-        if int(step * STEP_S * self.parameters.frame_rate_hz) != int(
-            (step + 1) * STEP_S * self.parameters.frame_rate_hz
-        ):
+        rate_hz = self.parameters.frame_rate_hz
+        if int(step * TICK_S * rate_hz) != int((step + 1) * TICK_S * rate_hz):
             self._offer_snapshot(stamp_ns)
 
     def _ros_ns(self, time_s: float) -> int:
