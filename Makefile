@@ -37,7 +37,7 @@ lint: setup ## Style and the rules of imports
 
 clean: ## Remove caches and build products; recordings and the environment stay
 	@rm -rf build install log .pytest_cache .ruff_cache .hypothesis *.egg-info
-	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	@find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## Remove the environment as well
 	@rm -rf .venv .venv-rivals

@@ -47,7 +47,7 @@ class Counts:
 
     rounds: int = 7
     burst: float = 1.0
-    episodes: int = 24
+    episodes: int = 16
     episode_s: float = 30.0
     expert_episodes: int = 40
     people: int = 12
@@ -147,17 +147,18 @@ def episodes(seed: int, counts: Counts, report: Report) -> dict:
 
 def experts(seed: int, counts: Counts, report: Report) -> dict:
     """Share of episodes that the scripted experts solve, per task, and its 95 % interval."""
-    played = 0
+    episodes_each, played = counts.expert_episodes, 0
 
     def count(more: int) -> None:
         nonlocal played
         played += more
-        report(played / len(EXPERTS) / counts.expert_episodes)
+        report(played / len(EXPERTS) / episodes_each)
 
-    found = {
-        task: evaluate(task, counts.expert_episodes, seed=seed * _SEEDS, processes=2, progress=count)["success"]
-        for task in EXPERTS
-    }
+    found = {}
+    for task in EXPERTS:
+        processes = min(2, episodes_each)
+        result = evaluate(task, episodes_each, seed=seed * _SEEDS, processes=processes, progress=count)
+        found[task] = result["success"]
     return {
         "expert_success": {task: success["value"] for task, success in found.items()},
         "expert_success_ci95": {task: success["ci95"] for task, success in found.items()},

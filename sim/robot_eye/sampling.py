@@ -38,13 +38,15 @@ def views_from_panorama(panorama: Panorama, directions_rad: np.ndarray) -> np.nd
 
 
 def _steps(directions_rad: np.ndarray) -> np.ndarray:
-    """Directions (N, 2) in whole steps, int."""
+    """Directions (N, 2) in whole steps, int; azimuths within half a turn."""
     degrees = np.degrees(np.asarray(directions_rad, dtype=np.float64))
     if degrees.ndim != 2 or degrees.shape[1] != 2 or not np.isfinite(degrees).all():
         raise ValueError(f"directions must be (N, 2) finite azimuths and elevations, got shape {degrees.shape}")
     if (np.abs(degrees[:, 1]) > 90.0 + 1e-9).any():
         raise ValueError("elevations must lie within -90..90 degrees")
-    return np.rint(degrees * _STEPS_PER_DEG).astype(int)
+    steps = np.rint(degrees * _STEPS_PER_DEG).astype(int)
+    steps[:, 0] = (steps[:, 0] + _ROUND // 2) % _ROUND - _ROUND // 2
+    return steps
 
 
 def _look_round(texture: np.ndarray, level: int, azimuth: int, elevation: int, view: np.ndarray) -> None:

@@ -24,6 +24,7 @@ from gaze_vlm_ros.sim.robot_eye import (
     position_ids,
     views_from_panorama,
 )
+from gaze_vlm_ros.sim.robot_eye.eye import rotation
 from gaze_vlm_ros.sim.robot_eye.panorama import Arc
 from gaze_vlm_ros.sim.robot_eye.pyramid import pixels_of
 
@@ -137,7 +138,7 @@ def test_an_action_turns_the_eye_and_an_unknown_one_is_refused():
     np.testing.assert_allclose(np.degrees([eye.azimuth_rad - 0.1, eye.elevation_rad + 0.5]), [0, 10], atol=1e-9)
     eye.act(STAY)
     np.testing.assert_allclose(np.degrees(eye.elevation_rad + 0.5), 10, atol=1e-9)
-    with pytest.raises(IndexError, match="0..24"):
+    with pytest.raises(IndexError, match=r"0\.\.24"):
         eye.act(25)
     with pytest.raises(ValueError, match="nan"):
         eye.turn(float("nan"), 0.0)
@@ -149,6 +150,11 @@ def test_the_eye_stops_at_its_limits():
     np.testing.assert_allclose(np.degrees([eye.azimuth_rad, eye.elevation_rad]), [130, 30])
     eye.turn(-9.0, -9.0)
     np.testing.assert_allclose(np.degrees([eye.azimuth_rad, eye.elevation_rad]), [-130, -85])
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS_DEG)
+def test_the_eyes_axes_are_right_down_and_forward(direction):
+    np.testing.assert_allclose(rotation(*np.radians(direction)), axes(*direction), atol=1e-12)
 
 
 def test_direction_and_looking_at_a_point_are_in_the_mounts_frame():
