@@ -23,7 +23,8 @@ from gaze_vlm_ros.sim.eye_images.scene import EyeScene
 from gaze_vlm_ros.sim.simulation import Simulation, SimulationConfig
 from gaze_vlm_ros.sim.things import CONTENT_USER, KINDS, ThingLook, ThingState, add_thing, apply_state
 from gaze_vlm_ros.sources.vendor import require
-from gaze_vlm_ros.training.people import data_folder, main as people
+from gaze_vlm_ros.training.people import data_folder
+from gaze_vlm_ros.training.people import main as people
 
 TILE = 120
 GAZE_RGB = (255, 60, 160)
@@ -41,7 +42,8 @@ def scenes(count: int = 10, first_seed: int = 100) -> np.ndarray:
         if np.isfinite(pixel).all():
             cv2.circle(rgb, tuple(int(value) for value in np.round(pixel)), 14, GAZE_RGB, 3, cv2.LINE_AA)
         words = np.full((70, rgb.shape[1], 3), 24, np.uint8)
-        for row, text in enumerate((truth.activity, f"next: {truth.event}, in {truth.event_time_s - simulation.time_s:.1f} s")):
+        ahead_s = truth.event_time_s - simulation.time_s
+        for row, text in enumerate((truth.activity, f"next: {truth.event}, in {ahead_s:.1f} s")):
             cv2.putText(words, text, (12, 27 + 30 * row), 0, 0.75, (235, 235, 235), 1, cv2.LINE_AA)
         tiles.append(cv2.resize(np.vstack([rgb, words]), None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA))
         simulation.close()
@@ -53,7 +55,8 @@ def things() -> np.ndarray:
     rng = np.random.default_rng(0)
     rows = []
     for kind in KINDS:
-        looks = [(ThingLook.of_variant(kind, variant, rng), ThingState(level=0.8 * KINDS[kind].holds_liquid)) for variant in range(6)]
+        filled = ThingState(level=0.8 * KINDS[kind].holds_liquid)
+        looks = [(ThingLook.of_variant(kind, variant, rng), filled) for variant in range(6)]
         used = ThingState(is_open=True, level=0.5, is_hot=KINDS[kind].can_be_hot, share=0.5)
         row = np.hstack([_portrait(look, state) for look, state in [*looks, (looks[0][0], used)]])
         cv2.putText(row, kind, (5, 16), 0, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
@@ -116,7 +119,8 @@ def _aria_frames() -> list[tuple[np.ndarray, np.ndarray]]:
     count = min(recording.get_num_data(stream), len(angles))
     pictures = [recording.get_image_data_by_index(stream, index)[0].to_numpy_array() for index in range(count)]
     # The central pupil frame has x to the left and y up.
-    return [(picture, np.array([-np.tan(yaw), -np.tan(pitch), 1.0])) for picture, (yaw, pitch) in zip(pictures, angles)]
+    gazes = [np.array([-np.tan(yaw), -np.tan(pitch), 1.0]) for yaw, pitch in angles[:count]]
+    return list(zip(pictures, gazes, strict=True))
 
 
 def _aria_pair(number: int, gaze: np.ndarray) -> np.ndarray:

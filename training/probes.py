@@ -42,7 +42,8 @@ _TEST_SHARE = 0.4
 class DecisionPoint:
     """One choice among ``things``: ``chosen`` is the index of the one taken.
 
-    ``history`` (T,) log-probabilities, ``gaze`` (T, 5) mean nearness of the line of sight, ``picture`` (24, 32, 3) 0..1.
+    ``history`` (T,) log-probabilities, ``gaze`` (T, 5) mean nearness of the line of sight in ``SPANS_S``, ``picture``
+    (24, 32, 3) 0..1.
     """
 
     things: tuple[str, ...]
