@@ -17,7 +17,7 @@ SACCADE_S = 0.05
 """A glance begins with a saccade of about that length."""
 SHORTEST_S = 0.2
 """No glance is planned so short before the next one."""
-LIKELY = 2.0
+_LIKELY_WEIGHT = 2.0
 _ROOM = np.array([[-0.7, -0.1, 0.74], [0.7, 1.2, 1.3]])
 
 
@@ -96,7 +96,7 @@ class Looks:
         things = [thing for thing in self.world.visible_things() if thing not in but]
         if not things:
             return ""
-        weights = np.array([LIKELY if thing in likely else 1.0 for thing in things])
+        weights = np.array([_LIKELY_WEIGHT if thing in likely else 1.0 for thing in things])
         return things[int(self.rng.choice(len(things), p=weights / weights.sum()))]
 
     def _nowhere(self) -> Aim:

@@ -54,7 +54,7 @@ def test_equal_seeds_give_equal_worlds_and_other_seeds_do_not():
 
 
 def test_who_watches_and_how_often_does_not_change_what_the_wearer_does():
-    """Paired rollouts rest on this: worlds of one seed show the same wearer, whoever watches and whatever the arm does."""
+    """Paired rollouts rest on this: worlds of one seed show the same wearer, whatever the arm does."""
     watched, alone = (Simulation(SimulationConfig(seed=4)) for _ in range(2))
     state = watched.joint_state()
     aside = state.position_rad + 0.1
