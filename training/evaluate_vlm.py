@@ -21,7 +21,7 @@ from gaze_vlm_ros.training.answers import Answers, Input, answer
 from gaze_vlm_ros.training.cache_tokens import encoder_digest
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError
-from gaze_vlm_ros.training.model_card import write_card
+from gaze_vlm_ros.training.model_card import EVALUATION_FILE, write_card
 from gaze_vlm_ros.training.token_set import Sentences, TokenSet
 from gaze_vlm_ros.types import PredictionKind
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
@@ -29,7 +29,6 @@ from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS, SentenceTokenizer
 
 NEAR_PATCHES = 2.0
-FILE = "evaluation.json"
 _BATCH = 64
 
 
@@ -203,9 +202,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     def action() -> None:
         result = evaluate(options.checkpoint, options.tokens, options.split)
-        write_atomically(options.checkpoint / FILE, (json.dumps(result, indent=2) + "\n").encode())
+        write_atomically(options.checkpoint / EVALUATION_FILE, (json.dumps(result, indent=2) + "\n").encode())
         write_card(options.checkpoint, result)
-        say(f"{options.checkpoint / FILE} and README.md written")
+        say(f"{options.checkpoint / EVALUATION_FILE} and README.md written")
 
     return run_command(action, options.threads)
 
