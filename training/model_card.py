@@ -95,9 +95,9 @@ def _domain(checkpoint: Path) -> str:
         "A picture is marked out of domain where the mean of its patch tokens lies further than\n"
         f"{found['threshold']:.1f} standard deviations (Mahalanobis distance) from the training pictures: the one\n"
         f"threshold, the {found['quantile']:.1%} quantile of the validation pictures. In the worst test episode\n"
-        f"{found['worst_test_episode']:.0%} of the pictures are marked. A prediction is out of domain where its newest\n"
-        "picture is, or more than half of its window. This tells another world apart; it does not tell\n"
-        "when the model errs in its own.\n\n"
+        f"{found['worst_test_episode']:.0%} of the pictures are marked. A prediction is out of domain where its\n"
+        "newest picture is, or more than half of its window. This tells another world apart; it does not\n"
+        "tell when the model errs in its own.\n\n"
     ) + _table(["shown", "marked out of domain", "n"], rows)
 
 

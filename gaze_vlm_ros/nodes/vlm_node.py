@@ -67,10 +67,11 @@ class VlmNode(ManagedNode):
         self._gaze_ended_ns: int | None = -1
         self._expected: tuple[int, float] | None = None
         self._took_s = 0.0
-        self._activity = self.advertise(Prediction, names.ACTIVITY, qos.RESULT)
-        self._event = self.advertise(Prediction, names.EVENT, qos.RESULT)
-        self._attention = self.advertise(Image, names.ATTENTION, qos.RESULT)
-        self._objects = self.advertise(ObjectMap, names.OBJECTS, qos.RESULT)
+        result = qos.REPLAYED_RESULT if self._replays else qos.RESULT
+        self._activity = self.advertise(Prediction, names.ACTIVITY, result)
+        self._event = self.advertise(Prediction, names.EVENT, result)
+        self._attention = self.advertise(Image, names.ATTENTION, result)
+        self._objects = self.advertise(ObjectMap, names.OBJECTS, result)
         self._done = self.advertise(UInt64, names.PREDICTIONS_DONE, qos.LATCHED)
         kind, topic = (
             (Image, names.SCENE_IMAGE)
