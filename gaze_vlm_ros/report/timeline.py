@@ -25,6 +25,7 @@ PALETTE = (
     *("#fccde5", "#e0c38c", "#bc80bd", "#ccebc5", "#ffed6f", "#a6cee3"),
 )
 QUIET = "#c9ced6"
+FOREIGN = "out of domain: "
 STATE_COLOURS = {
     "pointing": "#b4c5d8",
     "moving": "#b4c5d8",
@@ -72,7 +73,7 @@ def rows_of(run: Run) -> list[Row]:
         return said.text == actual if actual else None
 
     def predicted(series: Sequence[Said], what: str) -> list[Segment]:
-        return merge([(run.seconds(said.stamp_ns), said.text or "(abstains)", right(said, what)) for said in series])
+        return merge([(run.seconds(said.stamp_ns), _words(said), right(said, what)) for said in series])
 
     def actual(what: str) -> list[Segment]:
         return merge([(run.seconds(truth.stamp_ns), getattr(truth, what), None) for truth in run.truth])
@@ -106,6 +107,8 @@ def merge(series: Sequence[tuple[float, str, bool | None]]) -> list[Segment]:
 
 def colour_of(words: str) -> str:
     """One colour per kind of thing, so that a mug is the same in every row; states have their own."""
+    if words.startswith(FOREIGN):
+        return QUIET
     if words in STATE_COLOURS:
         return STATE_COLOURS[words]
     # The longest name first: "pill box" must not be taken for a "box".
@@ -113,6 +116,10 @@ def colour_of(words: str) -> str:
         if kind in words:
             return PALETTE[OBJECT_KINDS.index(kind) % len(PALETTE)]
     return QUIET
+
+
+def _words(said: Said) -> str:
+    return (FOREIGN if said.out_of_domain else "") + (said.text or "(abstains)")
 
 
 def _doing(state: State) -> str:
