@@ -50,6 +50,14 @@ def test_arguments_reach_their_nodes_and_defaults_are_left_to_the_file():
     assert replay["vlm"].parameters["mode"] == "replay"
 
 
+def test_bringup_reads_the_image_topic_that_the_camera_has():
+    given = {"robot": "jaco", "board": "true", "image_transport": "compressed"}
+    nodes = {node.name: node for node in build("bringup", given).nodes}
+    assert all(nodes[name].given["image_transport"] == "compressed" for name in ("vlm", "registration"))
+    with pytest.raises(GraphError, match="image_transport must be one of raw, compressed"):
+        build("bringup", given | {"image_transport": "theora"})
+
+
 def test_the_optional_nodes_of_bringup():
     order = [node.name for node in build("bringup", {"robot": "jaco", "board": "True", "source": "webcam:0"}).nodes]
     assert {"registration", "source"} <= set(order)
