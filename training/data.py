@@ -106,7 +106,7 @@ def read_episodes(folder: Path, limit: int | None = None) -> tuple[list[Episode]
         except DataError as error:
             faults.append(str(error))
     if not episodes:
-        detail = faults[0] if faults else "there is no episode_*.npz"
+        detail = faults[0] if faults else "there is no episode_*.npz; make some with `gaze-vlm-ros generate`"
         raise DataError(f"no usable episode in {folder}: {detail}")
     if len({episode.label_names for episode in episodes}) > 1:
         raise DataError(f"the episodes of {folder} differ in their classes of patches; keep data sets in own folders")

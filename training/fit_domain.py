@@ -37,7 +37,7 @@ def fit_domain(tokens: Path, checkpoint: Path, data: Path, others: dict[str, Pat
     model, _ = load_checkpoint(checkpoint)
     cache = TokenSet(tokens, model.config)
     if cache.encoder_sha256 != encoder_digest(model):
-        raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; run `cache_tokens` again")
+        raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
     domain = Domain.fit(cache.pooled("train"), cache.pooled("validation"), weights_digest(checkpoint))
     outside = domain.distance(cache.pooled("test")) > domain.threshold
     episodes = cache.columns["episode"][cache.columns["split"] == SPLITS.index("test")]

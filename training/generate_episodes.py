@@ -23,11 +23,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from gaze_vlm_ros.gaze.heatmap import heatmap
 from gaze_vlm_ros.geometry.camera import project
 from gaze_vlm_ros.geometry.transforms import invert_transform, transform_points
+from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.kitchen import LABELS
 from gaze_vlm_ros.sim.simulation import Simulation, SimulationConfig
 from gaze_vlm_ros.types import JointTrajectory

@@ -44,7 +44,7 @@ class TokenSet:
             with np.load(folder / "frames.npz", allow_pickle=False) as arrays:
                 self.columns = {key: arrays[key] for key in arrays}
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise DataError(f"{folder} is no finished token cache ({error}); run `cache_tokens` again") from None
+            raise DataError(f"{folder} is no finished token cache ({error}); `gaze-vlm-ros train` makes one") from None
         self.encoder_sha256, self.data_sha256 = card["encoder_sha256"], card["data_sha256"]
         wanted = len(self.columns["episode"]), config.patches, config.hidden
         if self._tokens.shape != wanted:

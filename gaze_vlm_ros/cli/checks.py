@@ -29,7 +29,6 @@ _PROBE_WITHIN_S = 60
 SDKS = {
     "projectaria_tools": ("Project Aria recordings", extra_command("aria")),
     "pupil_labs.neon_recording": ("Pupil Labs Neon recordings", extra_command("neon")),
-    "pupil_labs.realtime_api": ("Pupil Labs Neon live", extra_command("neon")),
     "open3d": ("the robot's own depth camera (surface: robot_depth)", "make setup"),
 }
 RENDER = """
