@@ -139,7 +139,10 @@ def sim(arguments: SimArguments) -> Deployment:
 
 def replay(arguments: ReplayArguments) -> Deployment:
     """A recording through the same nodes, frame by frame, with nothing lost; it ends by itself."""
-    source = NodeSpec("source_node", "source", given=_given(arguments, location="path", rate="rate"))
+    given = _given(arguments, location="path", rate="rate")
+    if arguments.record:
+        given["recorded"] = True
+    source = NodeSpec("source_node", "source", given=given)
     return _graph("replay", arguments, True, [*_assistance(arguments, "replay", "depth"), source], "replay")
 
 

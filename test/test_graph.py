@@ -48,6 +48,8 @@ def test_arguments_reach_their_nodes_and_defaults_are_left_to_the_file():
     replay = {node.name: node for node in build("replay", {"path": "x.vrs", "rate": "2"}).nodes}
     assert replay["source"].given == {"location": "x.vrs", "rate": 2.0}
     assert replay["vlm"].parameters["mode"] == "replay"
+    recorded = {node.name: node for node in build("replay", {"path": "x.vrs", "record": "y.mcap"}).nodes}
+    assert recorded["source"].given == {"location": "x.vrs", "recorded": True}
 
 
 def test_bringup_reads_the_image_topic_that_the_camera_has():

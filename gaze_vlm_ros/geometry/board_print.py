@@ -70,6 +70,5 @@ def as_pdf(picture: np.ndarray, dpi: int) -> bytes:
         file += b"%d 0 obj\n%b\nendobj\n" % (number, content)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     count = len(objects) + 1
-    return file + b"xref\n0 %d\n0000000000 65535 f \n%btrailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
-        count, table, count, len(file),
-    )  # fmt: skip
+    tail = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, len(file))
+    return file + b"xref\n0 %d\n0000000000 65535 f \n" % count + table + tail
