@@ -20,9 +20,10 @@ STARTS_WITHIN_S = 90.0
 
 
 def start(*words: str) -> subprocess.Popen:
-    """``gaze-vlm-ros`` with ``words``, as a shell starts it."""
+    """``gaze-vlm-ros`` with ``words``, as a shell starts it in the foreground."""
+    # Where the tests run in the background of a script, they ignore SIGINT, and so would what they start.
     return subprocess.Popen(
-        [sys.executable, "-m", "gaze_vlm_ros.cli.main", *words],
+        ["env", "--default-signal=INT", sys.executable, "-m", "gaze_vlm_ros.cli.main", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
