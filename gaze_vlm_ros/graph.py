@@ -17,6 +17,7 @@ from gaze_vlm_ros.errors import GazeVlmError
 
 PARENT_VARIABLE = "GAZE_VLM_ROS_PARENT"
 """Set for each node by ``gaze-vlm-ros up`` to its process id: the node ends when that process does."""
+IMAGE_TRANSPORTS = ("raw", "compressed")
 Value = bool | int | float | str | tuple[str, ...]
 
 
@@ -87,7 +88,12 @@ class BringupArguments(CommonArguments):
     """Arguments of ``bringup``."""
 
     robot: str = field(default="", metadata={"help": "name or robot.yaml of the arm to command", "needed": True})
-    source: str = field(default="", metadata={"help": "webcam:N; empty: camera and eye tracker publish themselves"})
+    source: str = field(
+        default="", metadata={"help": "webcam:N, which has no gaze; empty: camera and eye tracker publish themselves"}
+    )
+    image_transport: str = field(
+        default="raw", metadata={"help": "which image topic of the camera is read: raw, compressed"}
+    )
     board: bool = field(default=False, metadata={"help": "find the scene camera's pose by the marker board"})
 
 
@@ -112,12 +118,13 @@ def _given(arguments: CommonArguments, **argument_of: str) -> dict[str, Value]:
     return {parameter: value for parameter, (value, default) in values.items() if value != default}
 
 
-def _assistance(arguments: Any, mode: str, surface: str) -> list[NodeSpec]:
-    """What is the same everywhere between the sensors and the robot."""
+def _assistance(arguments: Any, mode: str, surface: str, **model: str) -> list[NodeSpec]:
+    """What is the same everywhere between the sensors and the robot; ``model``: further parameters of the VLM node,
+    each with the argument that sets it."""
     robot = _given(arguments, robot="robot")
     return [
         NodeSpec("governor_node", "governor", given=robot),
-        NodeSpec("vlm_node", "vlm", {"mode": mode}, _given(arguments, checkpoint="checkpoint")),
+        NodeSpec("vlm_node", "vlm", {"mode": mode}, _given(arguments, checkpoint="checkpoint", **model)),
         NodeSpec("gaze_node", "gaze", {"mode": mode}),
         NodeSpec("gaze_target_node", "gaze_target", {"mode": mode, "surface": surface}, robot),
         NodeSpec("assist_policy_node", "assist_policy", given=robot),
@@ -132,15 +139,20 @@ def sim(arguments: SimArguments) -> Deployment:
 
 def replay(arguments: ReplayArguments) -> Deployment:
     """A recording through the same nodes, frame by frame, with nothing lost; it ends by itself."""
-    source = NodeSpec("source_node", "source", given=_given(arguments, location="path", rate="rate"))
+    given = _given(arguments, location="path", rate="rate")
+    if arguments.record:
+        given["recorded"] = True
+    source = NodeSpec("source_node", "source", given=given)
     return _graph("replay", arguments, True, [*_assistance(arguments, "replay", "depth"), source], "replay")
 
 
 def bringup(arguments: BringupArguments) -> Deployment:
     """A real robot; it moves only after ``governor/arm`` was called."""
-    nodes = _assistance(arguments, "live", "plane")
+    transport = {"image_transport": "image_transport"}
+    nodes = _assistance(arguments, "live", "plane", **transport)
     if arguments.board:
-        nodes.append(NodeSpec("registration_node", "registration", given=_given(arguments, robot="robot")))
+        given = _given(arguments, robot="robot", **transport)
+        nodes.append(NodeSpec("registration_node", "registration", given=given))
     if arguments.source:
         nodes.append(NodeSpec("source_node", "source", given=_given(arguments, location="source")))
     return _graph("bringup", arguments, False, nodes)
@@ -207,6 +219,8 @@ def _read(name: str, text: str, default: Value) -> Value:
         if text.lower() not in ("true", "false"):
             raise GraphError(f"{name} must be true or false, got {text!r}")
         return text.lower() == "true"
+    if name == "image_transport" and text not in IMAGE_TRANSPORTS:
+        raise GraphError(f"{name} must be one of {', '.join(IMAGE_TRANSPORTS)}, got {text!r}")
     try:
         return type(default)(text)
     except ValueError as error:

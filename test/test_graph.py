@@ -48,6 +48,16 @@ def test_arguments_reach_their_nodes_and_defaults_are_left_to_the_file():
     replay = {node.name: node for node in build("replay", {"path": "x.vrs", "rate": "2"}).nodes}
     assert replay["source"].given == {"location": "x.vrs", "rate": 2.0}
     assert replay["vlm"].parameters["mode"] == "replay"
+    recorded = {node.name: node for node in build("replay", {"path": "x.vrs", "record": "y.mcap"}).nodes}
+    assert recorded["source"].given == {"location": "x.vrs", "recorded": True}
+
+
+def test_bringup_reads_the_image_topic_that_the_camera_has():
+    given = {"robot": "jaco", "board": "true", "image_transport": "compressed"}
+    nodes = {node.name: node for node in build("bringup", given).nodes}
+    assert all(nodes[name].given["image_transport"] == "compressed" for name in ("vlm", "registration"))
+    with pytest.raises(GraphError, match="image_transport must be one of raw, compressed"):
+        build("bringup", given | {"image_transport": "theora"})
 
 
 def test_the_optional_nodes_of_bringup():

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import track
 
+from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError, Episode, read_episodes
 from gaze_vlm_ros.training.shards.reader import data_digest
@@ -67,11 +67,14 @@ def _write_tokens(model: GazeVLM, config: GazeVLMConfig, episodes: list[Episode]
     shape = (sum(map(len, episodes)), config.patches, config.hidden)
     tokens = np.lib.format.open_memmap(path, "w+", np.float16, shape)
     at = 0
-    for episode in track(episodes, "caching tokens"):
-        for start in range(0, len(episode), _BATCH):
-            pictures = [episode.frame(i) for i in range(start, min(start + _BATCH, len(episode)))]
-            tokens[at : at + len(pictures)] = model.encode(to_pixels(pictures)).half().numpy()
-            at += len(pictures)
+    with Progress() as progress:
+        task = progress.add_task("caching tokens", total=len(episodes))
+        for episode in episodes:
+            for start in range(0, len(episode), _BATCH):
+                pictures = [episode.frame(i) for i in range(start, min(start + _BATCH, len(episode)))]
+                tokens[at : at + len(pictures)] = model.encode(to_pixels(pictures)).half().numpy()
+                at += len(pictures)
+            progress.advance(task)
     tokens.flush()
 
 

@@ -19,10 +19,10 @@ from gaze_vlm_ros import scoring
 from gaze_vlm_ros.language import parse, plain
 from gaze_vlm_ros.statistics import Estimate, cluster_bootstrap, paired_bootstrap
 from gaze_vlm_ros.training.answers import Answers, Input, answer
-from gaze_vlm_ros.training.cache_tokens import encoder_digest
+from gaze_vlm_ros.training.cache_tokens import cache_tokens, encoder_digest
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError
-from gaze_vlm_ros.training.model_card import write_card
+from gaze_vlm_ros.training.model_card import EVALUATION_FILE, write_card
 from gaze_vlm_ros.training.token_set import Sentences, TokenSet
 from gaze_vlm_ros.types import PredictionKind
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
@@ -30,7 +30,6 @@ from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS, SentenceTokenizer
 
 NEAR_PATCHES = 2.0
-FILE = "evaluation.json"
 _BATCH = 64
 
 
@@ -39,7 +38,7 @@ def evaluate(checkpoint: Path, tokens: Path, split: str = "test", limit: int | N
     model, tokenizer = load_checkpoint(checkpoint)
     data = TokenSet(tokens, model.config)
     if data.encoder_sha256 != encoder_digest(model):
-        raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; run `cache_tokens` again")
+        raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
     windows = data.of_split(split)[:limit]
     rows = data.last(windows)
     truth = {kind: _one_phrasing(data.columns[kind.value][rows], kind) for kind in KINDS}
@@ -58,6 +57,21 @@ def evaluate(checkpoint: Path, tokens: Path, split: str = "test", limit: int | N
         "attention_mass_within_2_patches": _attention_mass(data, rows, said),
     }
     return json.loads(json.dumps(result, default=_plain))
+
+
+def write_evaluation(checkpoint: Path, tokens: Path, split: str = "test", data: Path | None = None) -> None:
+    """Writes ``evaluation.json`` and the card into ``checkpoint``.
+
+    Where ``data`` is given, ``tokens`` is first made from its episodes by the checkpoint's own encoder, unless that is
+    done.
+    """
+    load_checkpoint(checkpoint)
+    if data is not None:
+        cache_tokens(data, checkpoint, tokens)
+    result = evaluate(checkpoint, tokens, split)
+    write_atomically(checkpoint / EVALUATION_FILE, (json.dumps(result, indent=2) + "\n").encode())
+    write_card(checkpoint, result)
+    say(f"{checkpoint / EVALUATION_FILE} and README.md written")
 
 
 def _plain(value: object) -> object:
@@ -206,14 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-
-    def action() -> None:
-        result = evaluate(options.checkpoint, options.tokens, options.split)
-        write_atomically(options.checkpoint / FILE, (json.dumps(result, indent=2) + "\n").encode())
-        write_card(options.checkpoint, result)
-        say(f"{options.checkpoint / FILE} and README.md written")
-
-    return run_command(action, options.threads)
+    return run_command(lambda: write_evaluation(options.checkpoint, options.tokens, options.split), options.threads)
 
 
 if __name__ == "__main__":

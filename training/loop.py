@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.chart import draw_chart
 from gaze_vlm_ros.training.run_state import Curve, Position, load_state, save_state
 

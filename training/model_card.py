@@ -7,6 +7,9 @@ from pathlib import Path
 
 from gaze_vlm_ros.training.provenance import load_stages
 from gaze_vlm_ros.vlm.checkpoint import CONFIG, WEIGHTS, write_atomically
+from gaze_vlm_ros.vlm.domain import DOMAIN
+
+EVALUATION_FILE, DOMAIN_FILE = "evaluation.json", "domain.json"
 
 _WINDOW_ROWS = (
     ("rgb", "**frames only**"),
@@ -29,6 +32,8 @@ def write_card(checkpoint: Path, evaluation: dict) -> None:
         _about(config, size),
         "## Training",
         _stages(checkpoint),
+        "## What it takes for its own world",
+        _domain(checkpoint),
         f"## Evaluation on the {evaluation['split']} episodes",
         _scope(evaluation),
         "### Once per phase (activity) and per event",
@@ -72,9 +77,32 @@ def _stages(checkpoint: Path) -> str:
         "python -m gaze_vlm_ros.training.pretrain_encoder --data DATA\n"
         "python -m gaze_vlm_ros.training.cache_tokens --data DATA\n"
         "python -m gaze_vlm_ros.training.train_vlm\n"
+        "python -m gaze_vlm_ros.training.fit_domain --data DATA\n"
         "python -m gaze_vlm_ros.training.evaluate_vlm\n"
         "```"
     )
+
+
+def _domain(checkpoint: Path) -> str:
+    path = checkpoint / DOMAIN_FILE
+    if not (checkpoint / DOMAIN).exists() or not path.exists():
+        return f"There is no {DOMAIN} here: of what a picture shows nothing is checked, only padding is out of domain."
+    found = json.loads(path.read_text())
+    rows = [["pictures of the test episodes", f"{found['test']['value']:.1%} [{_percent(found['test'])}]"]]
+    rows[0].append(str(found["test"]["n"]))
+    rows += [[name, f"{e['value']:.0%} [{_percent(e)}]", str(e["n"])] for name, e in found["others"].items()]
+    return (
+        "A picture is marked out of domain where the mean of its patch tokens lies further than\n"
+        f"{found['threshold']:.1f} standard deviations (Mahalanobis distance) from the training pictures: the one\n"
+        f"threshold, the {found['quantile']:.1%} quantile of the validation pictures. In the worst test episode\n"
+        f"{found['worst_test_episode']:.0%} of the pictures are marked. A prediction is out of domain where its\n"
+        "newest picture is, or more than half of its window. This tells another world apart; it does not\n"
+        "tell when the model errs in its own.\n\n"
+    ) + _table(["shown", "marked out of domain", "n"], rows)
+
+
+def _percent(estimate: dict) -> str:
+    return ", ".join(f"{end:.1%}" for end in estimate["ci95"])
 
 
 def _scope(evaluation: dict) -> str:

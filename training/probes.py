@@ -21,10 +21,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from rich.progress import Progress
 
 from gaze_vlm_ros.geometry.transforms import angle_between
 from gaze_vlm_ros.language import OBJECT_KINDS
+from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.intentions import Observer
 from gaze_vlm_ros.sim.simulation import Simulation, SimulationConfig
 from gaze_vlm_ros.statistics import wilson_of

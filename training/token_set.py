@@ -14,7 +14,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from gaze_vlm_ros.training.data import SPLITS, DataError, window_indices
 from gaze_vlm_ros.vlm.config import GazeVLMConfig
+from gaze_vlm_ros.vlm.domain import pooled
 from gaze_vlm_ros.vlm.tokenizer import KINDS, SentenceTokenizer
+
+_FRAMES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class TokenSet:
             with np.load(folder / "frames.npz", allow_pickle=False) as arrays:
                 self.columns = {key: arrays[key] for key in arrays}
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise DataError(f"{folder} is no finished token cache ({error}); run `cache_tokens` again") from None
+            raise DataError(f"{folder} is no finished token cache ({error}); `gaze-vlm-ros train` makes one") from None
         self.encoder_sha256, self.data_sha256 = card["encoder_sha256"], card["data_sha256"]
         wanted = len(self.columns["episode"]), config.patches, config.hidden
         if self._tokens.shape != wanted:
@@ -71,6 +74,14 @@ class TokenSet:
     def last(self, windows: np.ndarray) -> np.ndarray:
         """Rows of the newest frames of ``windows``."""
         return self._windows[windows, -1]
+
+    def pooled(self, split: str) -> Tensor:
+        """Every frame of one split, its tokens averaged over the picture: (F, D). DataError where there is none."""
+        rows = np.flatnonzero(self.columns["split"] == SPLITS.index(split))
+        if not len(rows):
+            raise DataError(f"the token cache has no frame of the split {split!r}; generate more episodes")
+        parts = np.array_split(rows, -(-len(rows) // _FRAMES_AT_ONCE))
+        return torch.cat([pooled(torch.from_numpy(self._tokens[part]).float()) for part in parts])
 
     def gaze(self, windows: np.ndarray, column: str = "heatmap_input") -> Tensor:
         """Heatmaps (B, T, P) of ``windows``, zeros where gaze is missing."""

@@ -29,7 +29,6 @@ _PROBE_WITHIN_S = 60
 SDKS = {
     "projectaria_tools": ("Project Aria recordings", extra_command("aria")),
     "pupil_labs.neon_recording": ("Pupil Labs Neon recordings", extra_command("neon")),
-    "pupil_labs.realtime_api": ("Pupil Labs Neon live", extra_command("neon")),
     "open3d": ("the robot's own depth camera (surface: robot_depth)", "make setup"),
 }
 RENDER = """
@@ -134,10 +133,13 @@ def devices() -> list[Finding]:
 def checkpoint() -> list[Finding]:
     def load() -> str:
         from gaze_vlm_ros.vlm.checkpoint import default_checkpoint, load_checkpoint
+        from gaze_vlm_ros.vlm.domain import load_domain
 
         folder = default_checkpoint()
         model, _ = load_checkpoint(folder)
-        return f"{model.config.name} {model.config.version} in {folder}"
+        domain = load_domain(folder, model.config.hidden)
+        check = "foreign pictures are noticed" if domain else "no domain.safetensors: foreign pictures go unnoticed"
+        return f"{model.config.name} {model.config.version} in {folder}; {check}"
 
     return [_needed("checkpoint", load)]
 

@@ -6,10 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
-from rich.progress import Progress
-
+from gaze_vlm_ros.cli.inputs import check
 from gaze_vlm_ros.cli.recorded_run import RunError, interrupt_on_term, own_folder, print_summary, run_graph
 from gaze_vlm_ros.environment import enter, require_messages
+from gaze_vlm_ros.progress import Progress
 
 DEMO_FIRST_SEED = 2_000_000
 """Added to ``--seed``, so that no kitchen of the demo was ever trained on."""
@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     enter()
     require_messages()
     interrupt_on_term()
+    check({"checkpoint": args.checkpoint})
     with own_folder(args.out) as folder:
         recording = folder / "demo.mcap"
         arguments = {"seed": str(DEMO_FIRST_SEED + args.seed), "record": str(recording), "checkpoint": args.checkpoint}

@@ -9,11 +9,18 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, default=Path("runs/vlm/checkpoint"), help="folder of the model")
     parser.add_argument("--tokens", type=Path, default=Path("runs/tokens"), help="token cache that `train` wrote")
+    parser.add_argument(
+        "--data", type=Path, default=None, help="episodes of `generate`: make the token cache from them first"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="torch threads")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"), help="which episodes")
 
 
 def run(args: argparse.Namespace) -> int:
-    from gaze_vlm_ros.training import evaluate_vlm
+    import torch
 
-    words = ["--checkpoint", str(args.checkpoint), "--tokens", str(args.tokens), "--split", args.split]
-    return evaluate_vlm.main(words)
+    from gaze_vlm_ros.training.evaluate_vlm import write_evaluation
+
+    torch.set_num_threads(args.threads)
+    write_evaluation(args.checkpoint, args.tokens, args.split, args.data)
+    return 0

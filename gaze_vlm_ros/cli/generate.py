@@ -35,8 +35,9 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+    from gaze_vlm_ros.progress import Progress
     from gaze_vlm_ros.training.generate_episodes import Request, generate
     from gaze_vlm_ros.training.shards.lerobot import is_finished
     from gaze_vlm_ros.training.shards.reader import data_digest

@@ -17,6 +17,8 @@ COMMANDS = {
     "look": ("gaze_vlm_ros.cli.look", "show an episode as a video and a sheet of pictures"),
     "train": ("gaze_vlm_ros.cli.train", "train a model"),
     "evaluate": ("gaze_vlm_ros.cli.evaluate", "evaluate a model"),
+    "call": ("gaze_vlm_ros.cli.call", "call a service of a running graph, such as governor/arm"),
+    "board": ("gaze_vlm_ros.cli.board", "make the marker board that the registration node looks for, to print"),
     "doctor": ("gaze_vlm_ros.cli.doctor", "say what is there, what is missing, and how to mend it"),
 }
 USER_ERROR = 2

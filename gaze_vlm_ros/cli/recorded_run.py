@@ -7,13 +7,13 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from rich.progress import Progress
+from typing import TextIO
 
 from gaze_vlm_ros.cli.processes import NodeDied, ProcessGraph
 from gaze_vlm_ros.environment import DomainLease
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.graph import build
+from gaze_vlm_ros.progress import Progress
 
 READY_WITHIN_S = 60.0
 _MANAGER_READY = "INFO ready:"
@@ -29,12 +29,13 @@ def own_folder(wanted: Path) -> Iterator[Path]:
     """``wanted``, or ``wanted-2`` and so on while other runs write there; emptied of an earlier run's results."""
     for number in range(1, 100):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with open(folder.with_name(f".{folder.name}.lock"), "w", encoding="utf-8") as lock:
+        with _lock_beside(folder) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
+            if not folder.is_dir() and folder.exists():
+                raise RunError(f"{folder} is a file; name a folder with --out")
             folder.mkdir(exist_ok=True)
             for name in RESULTS:
                 (folder / name).unlink(missing_ok=True)
@@ -43,6 +44,15 @@ def own_folder(wanted: Path) -> Iterator[Path]:
             yield folder
             return
     raise RunError(f"{wanted} and 98 folders beside it are in use; name another with --out")
+
+
+def _lock_beside(folder: Path) -> TextIO:
+    """The file whose lock says that ``folder`` is in use. Raises RunError where nothing can be written there."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return open(folder.with_name(f".{folder.name}.lock"), "w", encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write to {folder} ({error.strerror}); name another folder with --out") from None
 
 
 def run_graph(

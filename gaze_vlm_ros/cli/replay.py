@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.progress import Progress
-
+from gaze_vlm_ros.cli.inputs import check
 from gaze_vlm_ros.cli.recorded_run import RunError, interrupt_on_term, own_folder, print_summary, run_graph
 from gaze_vlm_ros.environment import enter, require_messages
+from gaze_vlm_ros.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     require_messages()
     interrupt_on_term()
     path = args.path.resolve()
-    _check(path)
+    check({"path": str(path), "checkpoint": args.checkpoint})
     with own_folder(args.out or Path("out") / f"replay-{path.stem}") as folder:
         recording = folder / "replay.mcap"
         arguments = {"path": str(path), "rate": str(args.rate), "record": str(recording), "checkpoint": args.checkpoint}
@@ -38,13 +38,6 @@ def run(args: argparse.Namespace) -> int:
             progress.update(task, total=1, completed=1)
         print_summary(report, folder)
     return 0
-
-
-def _check(path: Path) -> None:
-    """Opens the recording here first, so that what is wrong with it is the one line that the user sees."""
-    from gaze_vlm_ros.sources.base import open_source
-
-    open_source(path).close()
 
 
 def _report(recording: Path, folder: Path, title: str) -> dict:

@@ -1,4 +1,4 @@
-"""``gaze-vlm-ros train``: the three stages of the vision-language model, one after the other; a killed run goes on."""
+"""``gaze-vlm-ros train``: the four stages of the vision-language model, one after the other; a killed run goes on."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from gaze_vlm_ros.training.cache_tokens import cache_tokens
+    from gaze_vlm_ros.training.fit_domain import fit_domain
     from gaze_vlm_ros.training.loop import LoopSettings
     from gaze_vlm_ros.training.pretrain_encoder import pretrain
     from gaze_vlm_ros.training.train_vlm import train_vlm
@@ -31,4 +32,5 @@ def run(args: argparse.Namespace) -> int:
     cache_tokens(args.data, encoder / "checkpoint", args.out / "tokens")
     loop = LoopSettings(minutes=args.minutes, learning_rate=8e-4)
     train_vlm(args.out / "tokens", encoder / "checkpoint", args.out / "vlm", loop, name=args.name)
+    fit_domain(args.out / "tokens", args.out / "vlm" / "checkpoint", args.data)
     return 0

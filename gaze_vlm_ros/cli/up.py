@@ -6,9 +6,10 @@ import argparse
 import contextlib
 import signal
 
+from gaze_vlm_ros.cli.inputs import check
 from gaze_vlm_ros.cli.processes import ProcessGraph
 from gaze_vlm_ros.environment import DomainLease, require_messages
-from gaze_vlm_ros.graph import DEPLOYMENTS, GraphError, arguments_of, build
+from gaze_vlm_ros.graph import DEPLOYMENTS, GraphError, arguments_of, build, parameters_path
 
 _FOREVER_S = 10**9
 
@@ -23,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     require_messages()
-    deployment = build(options.deployment, parse(options.arguments))
+    given = parse(options.arguments)
+    deployment = build(options.deployment, given)
+    parameters_path(deployment)
+    check(given)
     with contextlib.ExitStack() as stack:
         domain = stack.enter_context(DomainLease()).domain_id if deployment.own_domain else None
         if domain is not None:

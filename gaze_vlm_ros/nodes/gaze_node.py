@@ -48,9 +48,11 @@ class GazeNode(ManagedNode):
         self._camera: CameraModel | None = None
         self._frame_id = ""
         self._begin()
-        samples = qos.REPLAYED_SAMPLES if self.parameters.mode == "replay" else qos.SAMPLES
+        replays = self.parameters.mode == "replay"
+        samples = qos.REPLAYED_SAMPLES if replays else qos.SAMPLES
+        result = qos.REPLAYED_RESULT if replays else qos.RESULT
         self._filtered = self.advertise(GazeSample, names.GAZE_FILTERED, samples)
-        self._movements = self.advertise(EyeMovement, names.EYE_MOVEMENT, qos.RESULT)
+        self._movements = self.advertise(EyeMovement, names.EYE_MOVEMENT, result)
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
         self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, samples, silent_after_s=0.5)
         self.every(PERIOD_S, self._process)

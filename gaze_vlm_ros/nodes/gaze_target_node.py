@@ -66,15 +66,17 @@ class GazeTargetNode(ManagedNode):
         self._newest: types.GazeTarget | None = None
         self._labels_heard_s = float("-inf")
         self._located, self._missed = 0, ""
-        self._targets = self.advertise(GazeTarget, names.GAZE_TARGET, qos.RESULT)
-        self._markers = self.advertise(MarkerArray, names.MARKERS, qos.RESULT)
-        profile = qos.REPLAYED_FRAMES if p.mode == "replay" else qos.SENSOR
+        self._replays = p.mode == "replay"
+        result = qos.REPLAYED_RESULT if self._replays else qos.RESULT
+        self._targets = self.advertise(GazeTarget, names.GAZE_TARGET, result)
+        self._markers = self.advertise(MarkerArray, names.MARKERS, result)
+        profile = qos.REPLAYED_FRAMES if self._replays else qos.SENSOR
         self._surface: Surface = SURFACES[p.surface](p)
         for topic, kind, callback in self._surface.inputs():
             self.subscribe(kind, topic, callback, qos.SENSOR if kind is CameraInfo else profile, silent_after_s=1.0)
-        self.subscribe(ObjectMap, names.OBJECTS, self._on_objects, qos.RESULT)
+        self.subscribe(ObjectMap, names.OBJECTS, self._on_objects, result)
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_info, profile)
-        samples = qos.REPLAYED_SAMPLES if p.mode == "replay" else qos.SAMPLES
+        samples = qos.REPLAYED_SAMPLES if self._replays else qos.SAMPLES
         self.subscribe(PoseWithCovarianceStamped, names.SCENE_POSE, self._on_pose, samples, silent_after_s=1.0)
         self._take_gaze = self.inbox(GazeSample, names.GAZE_FILTERED, self._on_gaze, samples)
         self.serve(AskGaze, names.ASK_GAZE, self._answer)
@@ -128,7 +130,7 @@ class GazeTargetNode(ManagedNode):
         self._newest = target
         self._located += 1
         self._targets.publish(target_message(target))
-        if self._markers.get_subscription_count():
+        if self._replays or self._markers.get_subscription_count():
             self._markers.publish(target_markers(target))
 
     def _looked(self, objects: types.ObjectMap | None, sample: types.GazeSample) -> Looked:

@@ -159,6 +159,9 @@ class GovernorNode(ManagedNode):
     def _arm(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         problem = self.governor.arm(time.monotonic()) if self.active else "the governor is not active"
         response.success, response.message = not problem, problem or "armed"
+        if not problem and (unchecked := self.governor.unchecked(time.monotonic())):
+            response.message = f"armed; {unchecked}"
+            self.get_logger().warning(response.message)
         return response
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -12,9 +12,15 @@ from gaze_vlm_ros.types import Frame
 
 
 class Pictures:
-    """Colour and depth, raw and compressed; each is made only where somebody listens, for encoding takes long."""
+    """Colour and depth, raw and compressed; each is made only where somebody listens, for encoding takes long.
 
-    def __init__(self, node: ManagedNode, profile: QoSProfile) -> None:
+    ``always_raw``, ``always_compressed``: made in any case, for readers that will be found late and must miss nothing.
+    """
+
+    def __init__(
+        self, node: ManagedNode, profile: QoSProfile, always_raw: bool = False, always_compressed: bool = False
+    ) -> None:
+        self._always = always_raw, always_compressed
         self._colour = [
             (node.advertise(Image, names.SCENE_IMAGE, profile), rgb_message),
             (node.advertise(CompressedImage, names.SCENE_IMAGE_COMPRESSED, profile), jpeg_message),
@@ -29,9 +35,7 @@ class Pictures:
         return [publisher for publisher, _ in self._colour + self._depth]
 
     def publish(self, frame: Frame, stamp_ns: int, frame_id: str) -> None:
-        for publisher, to_message in self._colour:
-            if publisher.get_subscription_count():
-                publisher.publish(to_message(frame.rgb, stamp_ns, frame_id))
-        for publisher, to_message in self._depth if frame.depth_m is not None else ():
-            if publisher.get_subscription_count():
-                publisher.publish(to_message(frame.depth_m, stamp_ns, frame_id))
+        for image, kinds in ((frame.rgb, self._colour), (frame.depth_m, self._depth)):
+            for (publisher, to_message), always in zip(kinds, self._always, strict=True):
+                if image is not None and (always or publisher.get_subscription_count()):
+                    publisher.publish(to_message(image, stamp_ns, frame_id))

@@ -26,5 +26,8 @@ REPLAYED_FRAMES = QoSProfile(
 RESULT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 """Predictions, states and commands."""
 
+REPLAYED_RESULT = REPLAYED_SAMPLES
+"""Everything that is made of a recording: who is found late, as a recorder may be, still gets all of it."""
+
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 """State that a late subscriber must still hear."""

@@ -18,7 +18,7 @@ from gaze_vlm_ros.nodes import names
 from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.inbox import NeverCalled, take_all
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
-from gaze_vlm_ros.nodes.qos import REPLAYED_SAMPLES
+from gaze_vlm_ros.nodes.qos import REPLAYED_RESULT
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.recording.bag import write_metadata
 from gaze_vlm_ros.recording.summary import TopicQos
@@ -26,14 +26,18 @@ from gaze_vlm_ros.recording.writer import McapWriter
 
 PERIOD_S = 0.05
 _SENSORS = frozenset({names.SCENE_IMAGE_COMPRESSED, names.SCENE_DEPTH_COMPRESSED, names.SCENE_INFO})
-_FROM_SOURCE = _SENSORS | {names.GAZE_SAMPLE, names.SCENE_POSE}
+_REPLAYED = _SENSORS | {
+    names.GAZE_SAMPLE, names.SCENE_POSE, names.EYE_MOVEMENT, names.ACTIVITY, names.EVENT, names.ATTENTION,
+    names.OBJECTS, names.GAZE_TARGET, names.MARKERS,
+}  # fmt: skip
+"""What comes of a recording, directly or not, and is kept by its publisher until the recorder was found."""
 
 
 @dataclass(frozen=True)
 class RecorderParameters(Parameters):
     """Parameters of the recorder."""
 
-    mode: str = parameter("live", "replay: nothing of the source may be lost", choices=("live", "replay"))
+    mode: str = parameter("live", "replay: nothing that comes of the recording may be lost", choices=("live", "replay"))
     path: str = parameter("", "the .mcap file to write; empty: recordings/<date and time>/<date and time>.mcap")
 
 
@@ -49,7 +53,7 @@ class RecorderNode(ManagedNode):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = McapWriter(path, on_alarm=self.get_logger().error)
         for topic, kind in names.RECORDED.items():
-            qos = _qos_of(topic, self.parameters.mode == "replay")
+            qos = qos_of(topic, self.parameters.mode == "replay")
             full = self.resolve_topic_name(topic)
             latched = "transient_local" if topic in names.LATCHED else "volatile"
             self._writer.add_topic(full, kind, TopicQos(durability=latched, depth=qos.depth))
@@ -97,10 +101,10 @@ def message_class(kind: str) -> type:
     return getattr(importlib.import_module(f"{package}.msg"), name)
 
 
-def _qos_of(topic: str, is_replay: bool) -> QoSProfile:
+def qos_of(topic: str, is_replay: bool) -> QoSProfile:
     """Pictures come from drivers that may offer best effort; everything else must be complete."""
-    if is_replay and topic in _FROM_SOURCE:
-        return REPLAYED_SAMPLES
+    if is_replay and topic in _REPLAYED:
+        return REPLAYED_RESULT
     reliability = ReliabilityPolicy.BEST_EFFORT if topic in _SENSORS else ReliabilityPolicy.RELIABLE
     durability = DurabilityPolicy.TRANSIENT_LOCAL if topic in names.LATCHED else DurabilityPolicy.VOLATILE
     return QoSProfile(depth=200, reliability=reliability, durability=durability)

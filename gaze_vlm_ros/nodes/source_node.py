@@ -39,6 +39,7 @@ class SourceParameters(Parameters):
 
     location: str = parameter("", "recording (.vrs, Neon folder, .mcap) or device (webcam:N)")
     rate: float = parameter(1.0, "speed of replay; 1 is as recorded", low=0.05, high=5)
+    recorded: bool = parameter(False, "a recorder will listen: compressed pictures of a recording are made in any case")
 
 
 class SourceNode(ManagedNode):
@@ -57,7 +58,13 @@ class SourceNode(ManagedNode):
         self._frames = self._samples = 0
         self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.REPLAYED_SAMPLES)
         self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.REPLAYED_FRAMES)
-        self._pictures = Pictures(self, qos.REPLAYED_FRAMES)
+        replays = not self.source.info.live
+        self._pictures = Pictures(
+            self,
+            qos.REPLAYED_FRAMES,
+            always_raw=replays,
+            always_compressed=replays and self.parameters.recorded,
+        )
         self._poses = None
         if self.source.info.has_poses:
             self._poses = self.advertise(PoseWithCovarianceStamped, names.SCENE_POSE, qos.REPLAYED_SAMPLES)

@@ -28,8 +28,8 @@ from gaze_vlm_ros.vlm.checkpoint import default_checkpoint
 from gaze_vlm_ros.vlm.predictor import StreamingPredictor
 
 REMEMBERED_S = 10.0
-FRAMES_ARRIVE_WITHIN_S = 2.0
-"""After a replayed recording has said how many frames it had."""
+FRAMES_ARRIVE_WITHIN_S = 4.0
+"""After a replayed recording has said how many frames it had, and after each frame that comes later than that."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,13 @@ class VlmNode(ManagedNode):
         self._grid, self._frames = FrameGrid(p.rate_hz), FrameQueue(keep_all=self._replays)
         self._received = self._predicted = 0
         self._gaze_ended_ns: int | None = -1
-        self._expected: tuple[int, float] | None = None
-        self._took_s = 0.0
-        self._activity = self.advertise(Prediction, names.ACTIVITY, qos.RESULT)
-        self._event = self.advertise(Prediction, names.EVENT, qos.RESULT)
-        self._attention = self.advertise(Image, names.ATTENTION, qos.RESULT)
-        self._objects = self.advertise(ObjectMap, names.OBJECTS, qos.RESULT)
+        self._expected: int | None = None
+        self._took_s = self._arrived_s = 0.0
+        result = qos.REPLAYED_RESULT if self._replays else qos.RESULT
+        self._activity = self.advertise(Prediction, names.ACTIVITY, result)
+        self._event = self.advertise(Prediction, names.EVENT, result)
+        self._attention = self.advertise(Image, names.ATTENTION, result)
+        self._objects = self.advertise(ObjectMap, names.OBJECTS, result)
         self._done = self.advertise(UInt64, names.PREDICTIONS_DONE, qos.LATCHED)
         kind, topic = (
             (Image, names.SCENE_IMAGE)
@@ -105,6 +106,7 @@ class VlmNode(ManagedNode):
 
     def _on_frame(self, message: Image | CompressedImage) -> None:
         self._received += 1
+        self._arrived_s = time.monotonic()
         stamp_ns = stamp_of(message)
         if stamp_ns is None:
             raise ConversionError("a frame needs the stamp at which it was exposed, got 0")
@@ -119,7 +121,8 @@ class VlmNode(ManagedNode):
         self._camera_size = camera.width, camera.height
 
     def _on_source_done(self, message: UInt64) -> None:
-        self._expected = message.data, time.monotonic() + FRAMES_ARRIVE_WITHIN_S
+        self._expected = message.data
+        self._arrived_s = time.monotonic()
 
     # --- the worker
 
@@ -162,8 +165,7 @@ class VlmNode(ManagedNode):
     def _is_over(self) -> bool:
         if self._expected is None or len(self._frames):
             return False
-        frames, until_s = self._expected
-        return self._received >= frames or time.monotonic() > until_s
+        return self._received >= self._expected or time.monotonic() > self._arrived_s + FRAMES_ARRIVE_WITHIN_S
 
 
 def main() -> None:

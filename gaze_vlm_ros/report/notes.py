@@ -73,8 +73,9 @@ def _on_predictions(run: Run, figures: dict) -> Iterator[str]:
     foreign, abstained = sum(item.out_of_domain for item in said), sum(not item.text for item in said)
     if foreign:
         yield (
-            f"{foreign} of {len(said)} predictions are marked out of domain (input unlike the training data, such as "
-            "a window padded by more than half): the robot does not act on them, the accuracy counts them."
+            f"{foreign} of {len(said)} predictions are marked out of domain (a picture unlike those of the training, "
+            "or a window padded by more than half): the robot does not act on them"
+            + (", the accuracy counts them." if run.truth else ".")
         )
     if abstained:
         yield f"In {abstained} of {len(said)} predictions the model abstained; they count as wrong."

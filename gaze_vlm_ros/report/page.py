@@ -72,6 +72,7 @@ def _video(video: Video | None) -> dict | None:
         "width": video.size[0],
         "height": video.size[1],
         "slowdown": video.slowdown,
+        "poster_s": round(video.poster_s, 3),
         "start": video.start_s,
         "stills": [(f"{second:.2f}", _data("image/jpeg", picture)) for second, picture in video.stills],
     }

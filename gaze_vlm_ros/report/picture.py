@@ -18,14 +18,20 @@ _HEAT_COLOURS = np.linspace((214, 40, 96), (255, 214, 64), 256).astype(np.uint8)
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the strip: what the model says beside what is true. ``truth`` is None where nobody knows."""
+    """One line of the strip: what the model says beside what is true. ``truth`` is None where nobody knows.
+
+    ``is_foreign``: the prediction is marked out of domain, so its words are grey.
+    """
 
     label: str
     said: str
     truth: str | None = None
+    is_foreign: bool = False
 
     @property
     def colour(self) -> tuple[int, int, int]:
+        if self.is_foreign:
+            return MUTED
         if not self.truth or not self.said:
             return TEXT
         return RIGHT if self.said == self.truth else WRONG
@@ -92,7 +98,8 @@ def _strip(scene: Scene, width: int) -> np.ndarray:
     said_x, truth_x = round(56 * unit), round((56 + 212) * unit)
     said_width = (truth_x - said_x if known else width - said_x) - round(8 * unit)
     _write(strip, scene.title, round(8 * unit), row - round(5 * unit), MUTED, 12 * unit, said_x - round(12 * unit))
-    _write(strip, "model" if scene.lines else "", said_x, row - round(5 * unit), MUTED, 12 * unit, said_width)
+    model = "model: out of domain" if any(line.is_foreign for line in scene.lines) else "model"
+    _write(strip, model if scene.lines else "", said_x, row - round(5 * unit), MUTED, 12 * unit, said_width)
     if known:
         _write(strip, "actual", truth_x, row - round(5 * unit), MUTED, 12 * unit, width - truth_x)
     for number, line in enumerate(scene.lines, start=2):

@@ -15,6 +15,9 @@ if (video) {
   play.onclick = video.onclick = toggle;
   seek.oninput = () => { video.currentTime = (end() * seek.value) / 1000; };
   for (const event of ["play", "pause", "timeupdate", "loadedmetadata", "seeking", "seeked"]) video.addEventListener(event, show);
+  // The slider begins at the moment that the poster shows.
+  video.addEventListener("loadedmetadata", () => { video.currentTime = Math.min(Number(video.dataset.poster), end()); }, { once: true });
+  if (end()) video.currentTime = Math.min(Number(video.dataset.poster), end());
   show();
   for (const strip of document.querySelectorAll("svg[data-start]")) {
     strip.classList.add("seekable");

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gaze_vlm_ros.report.accuracy import TruthLookup
 from gaze_vlm_ros.report.picture import Line, Scene
-from gaze_vlm_ros.report.run import Run
+from gaze_vlm_ros.report.run import Run, Said
 from gaze_vlm_ros.types import NS_PER_S
 
 GAZE_NEAR_NS = 50_000_000
@@ -20,7 +20,7 @@ class SceneLookup:
     """The scene at a frame's stamp.
 
     Gaze and truth are those of the frame's own stamp, predictions those that were *known* by then, attention that of
-    the newest frame the model had used.
+    the frame that these rest on: none before there is a prediction.
     """
 
     def __init__(self, run: Run) -> None:
@@ -43,12 +43,15 @@ class SceneLookup:
         truth = self._truth.at(stamp_ns, TRUTH_NEAR_NS)
         activity = _newest(self._activities, self._activity_ns, stamp_ns, HELD_NS)
         event = _newest(self._events, self._event_ns, stamp_ns, HELD_NS)
-        attention = _newest(self._run.attention, self._attention_ns, stamp_ns, HELD_NS)
+        used_ns = max((said.stamp_ns for said in (activity, event) if said), default=None)
+        attention = None
+        if used_ns is not None:
+            attention = _newest(self._run.attention, self._attention_ns, used_ns, HELD_NS)
         lines = []
         if self._run.activities or self._run.truth:
-            lines.append(Line("now", activity.text if activity else "", truth.activity if truth else None))
+            lines.append(_line("now", activity, truth.activity if truth else None))
         if self._run.events or self._run.truth:
-            lines.append(Line("next", event.text if event else "", truth.event if truth else None))
+            lines.append(_line("next", event, truth.event if truth else None))
         return Scene(
             gaze_px=self._gaze(stamp_ns),
             attention=attention.grid if attention else None,
@@ -75,10 +78,14 @@ class SceneLookup:
         return f"robot: {state.name}{target}" + (f" ({state.limited_by})" if state.limited_by else "")
 
 
+def _line(label: str, said: Said | None, truth: str | None) -> Line:
+    return Line(label, said.text if said else "", truth, bool(said and said.out_of_domain))
+
+
 def agreement(scene: Scene) -> int:
     """How much of the story one picture tells: the higher, the better it stands for its run."""
     right = sum(bool(line.truth) and line.said == line.truth for line in scene.lines)
-    said = sum(bool(line.said) for line in scene.lines)
+    said = sum(bool(line.said) and not line.is_foreign for line in scene.lines)
     pointing = scene.robot.startswith("robot: pointing")
     return 4 * right + 2 * said + 2 * (scene.gaze_px is not None) + 2 * (scene.attention is not None) + pointing
 

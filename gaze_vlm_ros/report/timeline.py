@@ -31,6 +31,7 @@ PALETTE = (
 _KIND = re.compile(rf"\b({'|'.join(sorted(OBJECT_KINDS, key=len, reverse=True))})\b")
 """A kind as whole words, the longest first: "open" holds no pen, and a "pill box" is no "box"."""
 QUIET = "#c9ced6"
+FOREIGN = "out of domain: "
 STATE_COLOURS = {
     "pointing": "#b4c5d8",
     "moving": "#b4c5d8",
@@ -78,7 +79,7 @@ def rows_of(run: Run) -> list[Row]:
         return plain(said.text, what) == plain(actual, what) if actual else None
 
     def predicted(series: Sequence[Said], what: str) -> list[Segment]:
-        return merge([(run.seconds(said.stamp_ns), said.text or "(abstains)", right(said, what)) for said in series])
+        return merge([(run.seconds(said.stamp_ns), _words(said), right(said, what)) for said in series])
 
     def actual(what: str) -> list[Segment]:
         return merge([(run.seconds(truth.stamp_ns), getattr(truth, what), None) for truth in run.truth])
@@ -112,11 +113,17 @@ def merge(series: Sequence[tuple[float, str, bool | None]]) -> list[Segment]:
 
 def colour_of(words: str) -> str:
     """One colour per kind of thing, so that a mug is the same in every row; states have their own."""
+    if words.startswith(FOREIGN):
+        return QUIET
     if words in STATE_COLOURS:
         return STATE_COLOURS[words]
     slots, mentioned = parse(words), _KIND.search(words)
     kind = slots.object if slots else mentioned.group() if mentioned else ""
     return PALETTE[OBJECT_KINDS.index(kind)] if kind else QUIET
+
+
+def _words(said: Said) -> str:
+    return (FOREIGN if said.out_of_domain else "") + (said.text or "(abstains)")
 
 
 def _doing(state: State) -> str:

@@ -46,7 +46,8 @@ class Video:
     """An H.264 ``mp4`` from ``start_s`` of the run, ``slowdown`` times slower than life.
 
     ``stills`` are JPEGs of a recording of few frames.
-    ``preview`` is the picture (H, W, 3) uint8 RGB that stands best for the run, ``poster`` a small JPEG of it.
+    ``preview`` is the picture (H, W, 3) uint8 RGB that stands best for the run, ``poster`` a small JPEG of it, which
+    the video itself shows ``poster_s`` after its beginning.
     ``unreadable`` counts frames that were left out because they are no picture or of another size.
     """
 
@@ -58,6 +59,7 @@ class Video:
     stills: list[tuple[float, bytes]] = field(default_factory=list)
     preview: np.ndarray | None = None
     poster: bytes = b""
+    poster_s: float = 0.0
     unreadable: int = 0
 
 
@@ -80,12 +82,15 @@ def make_video(recording: Path, run: Run, settings: VideoSettings | None = None)
             if stamp not in scenes:
                 continue
             picture = draw(rgb, scenes[stamp], settings.width)
-            if not encoder.show(picture, (stamp - stamps[0]) * video.slowdown / NS_PER_S):
+            play_s = (stamp - stamps[0]) * video.slowdown / NS_PER_S
+            if not encoder.show(picture, play_s):
                 video.unreadable += 1
             if stamp in stills:
                 video.stills.append((run.seconds(stamp), _jpeg(picture)))
             if stamp == best or video.preview is None:
                 video.preview, video.poster = draw(rgb, scenes[stamp], settings.preview_width), _jpeg(picture)
+                # A hair later, so that no rounding shows the picture before it.
+                video.poster_s = play_s + 0.5 / settings.frames_per_s
         video.mp4, video.size = encoder.finish(), encoder.size
     return video
 

@@ -22,6 +22,7 @@ from gaze_vlm_ros.safety.settings import GovernorSettings
 from gaze_vlm_ros.types import NS_PER_S, JointState, JointTrajectory, WearerState
 
 _SHARES = (1.0, 0.5, 0.2, 0.0)
+UNCHECKED = "no wearer state is heard, so the distance to the wearer is not checked"
 
 
 class GovernorMode(StrEnum):
@@ -161,6 +162,11 @@ class Governor:
             self._say(GovernorMode.HOLDING, "armed")
         return ""
 
+    def unchecked(self, now_s: float) -> str:
+        """What this governor cannot check for want of an input that it does not need, in words; "" for nothing."""
+        silent = self.settings.deadlines.silence(Input.WEARER, self._heard, now_s)
+        return UNCHECKED if self._wearer is None and silent else ""
+
     def disarm(self) -> None:
         if self.state is not GovernorMode.PROTECTIVE_STOP:
             self._say(GovernorMode.DISARMED, "not armed")
@@ -272,7 +278,8 @@ class Governor:
     def _pass(self, sent: _Sent, limit: str) -> GovernorOutput:
         self._sent = sent
         self.passed += 1
-        self._say(GovernorMode.MOVING, limit or "the policy's command passes")
+        unchecked = f"; {UNCHECKED}" if self._wearer is None else ""
+        self._say(GovernorMode.MOVING, limit or f"the policy's command passes{unchecked}")
         return self._output(sent.trajectory)
 
     def _hold(self, reason: str) -> GovernorOutput:

@@ -19,7 +19,6 @@ from gaze_vlm_ros.vlm.tokenizer import SentenceTokenizer
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 SHIPPED = Path(__file__).parent / "checkpoints"
-REMEDY = "train one with `python -m gaze_vlm_ros.training.train_vlm`, or restore the shipped one with `git checkout`"
 
 
 class CheckpointError(GazeVlmError):
@@ -30,8 +29,15 @@ def default_checkpoint() -> Path:
     """The checkpoint that ships with the package. Raises CheckpointError where there is none."""
     found = sorted(path.parent for path in SHIPPED.glob(f"*/{WEIGHTS}"))
     if not found:
-        raise CheckpointError(f"{SHIPPED} holds no checkpoint; {REMEDY}")
+        raise CheckpointError(f"{SHIPPED} holds no checkpoint; {remedy_for(SHIPPED)}")
     return found[0]
+
+
+def remedy_for(path: Path) -> str:
+    """What to do about a file of a checkpoint that is missing or wrong."""
+    if path.resolve().is_relative_to(SHIPPED.resolve()):
+        return "restore the shipped model with `git checkout` or by installing the package again"
+    return "train a model with `gaze-vlm-ros train`, or leave the checkpoint out to use the shipped one"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -59,17 +65,17 @@ def load_checkpoint(folder: str | Path) -> tuple[GazeVLM, SentenceTokenizer]:
     folder = Path(folder)
     for name in (CONFIG, TOKENIZER, WEIGHTS):
         if not (folder / name).is_file():
-            raise CheckpointError(f"checkpoint file {folder / name} is missing; {REMEDY}")
+            raise CheckpointError(f"checkpoint file {folder / name} is missing; {remedy_for(folder)}")
     config, digest = _read_config(folder / CONFIG)
     model = GazeVLM(config)
     _fill(model, folder / WEIGHTS, digest)
     try:
         tokenizer = SentenceTokenizer.load(folder / TOKENIZER)
     except Exception as error:  # the tokenizers library raises plain Exception
-        raise CheckpointError(f"{folder / TOKENIZER} is no tokenizer ({error}); {REMEDY}") from None
+        raise CheckpointError(f"{folder / TOKENIZER} is no tokenizer ({error}); {remedy_for(folder)}") from None
     if len(tokenizer) != config.vocabulary_size:
         raise CheckpointError(
-            f"{folder / TOKENIZER} has {len(tokenizer)} words, the model {config.vocabulary_size}; {REMEDY}"
+            f"{folder / TOKENIZER} has {len(tokenizer)} words, the model {config.vocabulary_size}; {remedy_for(folder)}"
         )
     return model.eval(), tokenizer
 
@@ -80,7 +86,7 @@ def _read_config(path: Path) -> tuple[GazeVLMConfig, str]:
         digest = values.pop("weights_sha256", "")
         return GazeVLMConfig.from_dict(values), digest
     except (ConfigError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} is no configuration of this model ({error}); {REMEDY}") from None
+        raise CheckpointError(f"{path} is no configuration of this model ({error}); {remedy_for(path)}") from None
 
 
 def _fill(model: GazeVLM, path: Path, digest: str) -> None:
@@ -88,11 +94,13 @@ def _fill(model: GazeVLM, path: Path, digest: str) -> None:
     try:
         tensors = load_safetensors(data)
     except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}); {REMEDY}") from None
+        raise CheckpointError(f"{path} is damaged ({error}); {remedy_for(path)}") from None
     wanted = model.state_dict()
     wrong = sorted(set(wanted) ^ set(tensors)) or [n for n in wanted if wanted[n].shape != tensors[n].shape]
     if wrong:
-        raise CheckpointError(f"{path} does not fit its {CONFIG}: {len(wrong)} tensors differ, as {wrong[0]}; {REMEDY}")
+        raise CheckpointError(
+            f"{path} does not fit its {CONFIG}: {len(wrong)} tensors differ, as {wrong[0]}; {remedy_for(path)}"
+        )
     if hashlib.sha256(data).hexdigest() != digest:
-        raise CheckpointError(f"{path} is not the file that {CONFIG} describes (sha256 differs); {REMEDY}")
+        raise CheckpointError(f"{path} is not the file that {CONFIG} describes (sha256 differs); {remedy_for(path)}")
     model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in tensors.items()})

@@ -22,12 +22,16 @@ ENCODED_TOLERANCE_NS = 100_000_000
 
 @dataclass
 class Entry:
-    """One frame: ``rgb`` (S, S, 3) uint8, ``heatmap`` (rows, cols) float32, zeros without gaze, ``tokens`` (P, D)."""
+    """One frame: ``rgb`` (S, S, 3) uint8, ``heatmap`` (rows, cols) float32, zeros without gaze, ``tokens`` (P, D).
+
+    ``is_foreign``, known with the tokens: it is not of the kind that the model was trained on.
+    """
 
     stamp_ns: int
     rgb: np.ndarray
     heatmap: np.ndarray
     tokens: torch.Tensor | None = None
+    is_foreign: bool = False
 
 
 class FrameHistory:

@@ -15,6 +15,7 @@ from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.types import Frame, GazeSample, Hypothesis, ObjectMap, Prediction, PredictionKind
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint
 from gaze_vlm_ros.vlm.decoding import Decoder, Sentence
+from gaze_vlm_ros.vlm.domain import Domain, load_domain
 from gaze_vlm_ros.vlm.frames import to_pixels
 from gaze_vlm_ros.vlm.history import Entry, FrameHistory
 from gaze_vlm_ros.vlm.model import GazeVLM
@@ -47,11 +48,18 @@ class StreamingPredictor:
     encoded, that one too. Not thread-safe: call both from one thread.
     """
 
-    def __init__(self, model: GazeVLM, tokenizer: SentenceTokenizer, gaze_input: GazeInput = "auto") -> None:
+    def __init__(
+        self,
+        model: GazeVLM,
+        tokenizer: SentenceTokenizer,
+        gaze_input: GazeInput = "auto",
+        domain: Domain | None = None,
+    ) -> None:
+        """Without a ``domain`` nothing is known of what pictures show, and only padding is out of domain."""
         if gaze_input not in get_args(GazeInput):
             raise PredictorError(f"gaze_input must be one of {', '.join(get_args(GazeInput))}, got {gaze_input!r}")
         self._model, self._config, self._use_gaze = model.eval(), model.config, gaze_input == "auto"
-        self._decoder = Decoder(model, tokenizer)
+        self._decoder, self._domain = Decoder(model, tokenizer), domain
         self._history = FrameHistory(model.config)
 
     @classmethod
@@ -61,7 +69,8 @@ class StreamingPredictor:
         Raises CheckpointError for files that are missing or damaged, PredictorError for an unknown ``gaze_input``.
         """
         torch.set_num_threads(threads)
-        return cls(*load_checkpoint(path), gaze_input)
+        model, tokenizer = load_checkpoint(path)
+        return cls(model, tokenizer, gaze_input, load_domain(path, model.config.hidden))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -102,7 +111,7 @@ class StreamingPredictor:
         tokens = torch.stack([entry.tokens for entry in window])
         features, attention = self._model.attend(tokens[None], heatmap[None], given[None])
         (ranked,) = self._decoder.ranked(features)
-        newest, out_of_domain = window[-1], missing > self._config.frames / 2
+        newest, out_of_domain = window[-1], self._is_out_of_domain(window, missing)
         activity, event = (
             self._prediction(kind, sentences, newest.stamp_ns, bool(given.any()), out_of_domain)
             for kind, sentences in zip(KINDS, ranked, strict=True)
@@ -116,8 +125,14 @@ class StreamingPredictor:
         unique = list({entry.stamp_ns: entry for entry in entries}.values())
         if unique:
             encoded = self._model.encode(to_pixels([entry.rgb for entry in unique]))
-            for entry, tokens in zip(unique, encoded, strict=True):
-                entry.tokens = tokens
+            holds = self._domain.holds(encoded).tolist() if self._domain else [True] * len(unique)
+            for entry, tokens, of_the_kind in zip(unique, encoded, holds, strict=True):
+                entry.tokens, entry.is_foreign = tokens, not of_the_kind
+
+    def _is_out_of_domain(self, window: list[Entry], missing: int) -> bool:
+        """More than half of the window is padding or foreign, or the newest frame is foreign."""
+        half = self._config.frames / 2
+        return missing > half or window[-1].is_foreign or sum(entry.is_foreign for entry in window) > half
 
     def _gaze_of(self, window: list[Entry]) -> tuple[torch.Tensor, torch.Tensor]:
         """Heatmaps (T, P), and which frames have one (T,)."""

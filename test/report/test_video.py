@@ -8,7 +8,7 @@ from synthetic_run import PREDICTION_AGE_S, START_S, Recording, gaze_at, ticks
 
 from gaze_vlm_ros.recording.images import encode_jpeg
 from gaze_vlm_ros.report.collect import collect
-from gaze_vlm_ros.report.picture import RIGHT, TEXT, WRONG, Line, Scene, blend_attention, draw
+from gaze_vlm_ros.report.picture import MUTED, RIGHT, TEXT, WRONG, Line, Scene, blend_attention, draw
 from gaze_vlm_ros.report.run import Attention, GazeTrace, Run, Said
 from gaze_vlm_ros.report.scenes import SceneLookup, agreement
 from gaze_vlm_ros.report.video import VideoSettings, make_video
@@ -103,6 +103,39 @@ def test_words_are_coloured_by_truth():
     assert Line("now", "a", "a").colour == RIGHT
     assert Line("now", "a", "b").colour == WRONG
     assert Line("now", "a", None).colour == TEXT
+
+
+def test_words_out_of_domain_are_grey_and_marked():
+    foreign = Line("now", "reaching for the mug", "reaching for the mug", is_foreign=True)
+    assert foreign.colour == MUTED
+    own = draw(picture(), Scene(lines=[Line("now", "x", None)]), 480)
+    marked = draw(picture(), Scene(lines=[Line("now", "x", None, is_foreign=True)]), 480)
+    title = slice(360, 380)
+    assert (own[title] != marked[title]).any(), "the head of the column says it"
+
+
+def test_what_is_said_out_of_domain_reaches_the_picture():
+    run = Run(image_topics={"i": [0, S]}, activities=[Said(0, 0, "a", 1.0, out_of_domain=True), Said(S, S, "b", 1.0)])
+    lookup = SceneLookup(run)
+    assert [lookup.at(stamp).lines[0].is_foreign for stamp in (0, S)] == [True, False]
+
+
+def test_attention_is_drawn_only_with_the_prediction_that_rests_on_it():
+    first, second = np.eye(4, dtype=np.float32), np.ones((4, 4), np.float32)
+    run = Run(
+        image_topics={"i": [0, S]},
+        activities=[Said(0, S // 5, "a", 1.0), Said(S // 2, S, "b", 1.0)],
+        attention=[Attention(0, first), Attention(S // 2, second)],
+    )
+    lookup = SceneLookup(run)
+    assert lookup.at(S // 10).attention is None, "nothing is predicted yet"
+    assert lookup.at(S // 2).attention is first and lookup.at(S).attention is second
+
+
+def test_the_poster_is_the_frame_at_its_own_time(video, frames):
+    shown = frames[int(video.poster_s * 15)]
+    poster = cv2.cvtColor(cv2.imdecode(np.frombuffer(video.poster, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    assert np.abs(poster.astype(int) - shown).mean() < 4.0
 
 
 def test_very_long_words_stay_in_their_column():

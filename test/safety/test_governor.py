@@ -259,3 +259,23 @@ class TestSettings:
     def test_out_of_range_is_named(self, change, message):
         with pytest.raises(ValueError, match=message):
             GovernorSettings(**change)
+
+
+class TestWithoutAWearer:
+    UNCHECKED = "no wearer state is heard, so the distance to the wearer is not checked"
+
+    def test_it_says_so_while_it_lets_motion_through(self, bench):
+        assert self.UNCHECKED in bench.armed().governor.unchecked(bench.now_s)
+        assert bench.run(0.1, GOAL).reason == f"the policy's command passes; {self.UNCHECKED}"
+
+    def test_once_one_is_heard_the_words_end(self, bench):
+        bench.wearer([5.0, 5.0, 5.0])
+        bench.armed()
+        assert bench.governor.unchecked(bench.now_s) == ""
+        bench.wearer([5.0, 5.0, 5.0])
+        assert bench.run(0.1, GOAL).reason == "the policy's command passes"
+
+    def test_one_who_fell_silent_before_arming_does_not_count(self, bench):
+        bench.wearer([5.0, 5.0, 5.0])
+        bench.now_s += 1.0
+        assert bench.armed().governor.unchecked(bench.now_s) == self.UNCHECKED

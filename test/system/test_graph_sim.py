@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -124,6 +126,16 @@ def test_attention_is_a_distribution_over_the_objects_grid(heard):
     image, objects = heard[names.ATTENTION][-1], heard[names.OBJECTS][-1]
     assert (image.height, image.width) == (objects.rows, objects.columns)
     assert np.frombuffer(image.data, np.float32).sum() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_command_line_calls_the_services_of_the_graph(run):
+    domain = str(run.watcher.node.context.get_domain_id())
+    words = [sys.executable, "-m", "gaze_vlm_ros.cli.main", "call", "governor/reset", "--domain", domain]
+    done = subprocess.run([*words, "--namespace", "sim"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and done.stdout.strip(), done.stderr
+    lost = subprocess.run([*words, "--within", "1"], capture_output=True, text=True, timeout=60, check=False)
+    assert lost.returncode == 2 and lost.stderr.count("\n") == 1
+    assert "no service /governor/reset" in lost.stderr and "/sim/governor/reset" in lost.stderr
 
 
 def test_the_simulator_armed_its_governor_and_nothing_is_ill(run, heard):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from synthetic import CAMERA, LABELS, write_data
 
-from gaze_vlm_ros.training import cache_tokens, evaluate_vlm, pretrain_encoder, train_vlm
+from gaze_vlm_ros.training import cache_tokens, evaluate_vlm, fit_domain, pretrain_encoder, train_vlm
 from gaze_vlm_ros.training.answers import Input, answer, other_episodes
 from gaze_vlm_ros.training.data import DataError, read_episodes
 from gaze_vlm_ros.training.loop import LoopSettings
@@ -166,6 +166,33 @@ def test_the_card_names_what_was_done(runs, result):
     card = (runs / "vlm" / "checkpoint" / "README.md").read_text()
     for word in ("squares", "frame encoder", "gaze block", "lambda 1", "majority", "repeat", "Teacher-forced"):
         assert word in card
+
+
+def test_squares_are_its_world_and_noise_is_not(runs, result):
+    checkpoint = runs / "vlm" / "checkpoint"
+    fit_domain.fit_domain(runs / "tokens", checkpoint, runs / "data")
+    found = json.loads((checkpoint / "domain.json").read_text())
+    assert found["test"]["value"] <= 0.5 and found["others"]["white noise"]["value"] == 1.0
+    assert found["others"]["black"]["value"] == 1.0
+    write_card(checkpoint, result)
+    assert "white noise | 100%" in (checkpoint / "README.md").read_text()
+    one = StreamingPredictor.from_checkpoint(checkpoint)
+    for second in range(5):
+        one.observe(Frame(second * 10**9, np.zeros((48, 64, 3), np.uint8)), [], (64, 48))
+    assert one.predict().event.out_of_domain
+
+
+def test_a_domain_of_another_encoder_is_refused(runs, tmp_path):
+    pretrain_encoder.pretrain(runs / "data", tmp_path, steps(1), EncoderSettings(batch=2), TINY)
+    with pytest.raises(DataError, match="another encoder"):
+        fit_domain.fit_domain(runs / "tokens", tmp_path / "checkpoint", runs / "data")
+
+
+def test_a_card_without_the_check_says_so(runs, result, tmp_path):
+    for name in ("config.json", "model.safetensors", "training.json"):
+        (tmp_path / name).write_bytes((runs / "vlm" / "checkpoint" / name).read_bytes())
+    write_card(tmp_path, result)
+    assert "nothing is checked" in (tmp_path / "README.md").read_text()
 
 
 def test_a_finished_cache_is_kept_and_another_encoder_is_refused(runs, tmp_path):

@@ -1,0 +1,40 @@
+"""What a user names on the command line, tried once before any node starts: a fault is then said once, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def check(given: Mapping[str, str]) -> None:
+    """Tries the robot, the model and the recording among a deployment's arguments; each node does so again.
+
+    A camera is left to its node: only one process can have it open. Raises GazeVlmError.
+    """
+    if robot := given.get("robot"):
+        _robot(robot)
+    if checkpoint := given.get("checkpoint"):
+        _checkpoint(checkpoint)
+    recording = given.get("path") or given.get("source")
+    if recording and not recording.startswith("webcam:"):
+        _recording(recording)
+
+
+def _robot(name: str) -> None:
+    from gaze_vlm_ros.robots.description import RobotDescription
+    from gaze_vlm_ros.robots.kinematics import ArmKinematics
+
+    ArmKinematics(RobotDescription.load(name))
+
+
+def _checkpoint(folder: str) -> None:
+    from gaze_vlm_ros.vlm.checkpoint import load_checkpoint
+    from gaze_vlm_ros.vlm.domain import load_domain
+
+    model, _ = load_checkpoint(folder)
+    load_domain(folder, model.config.hidden)
+
+
+def _recording(location: str) -> None:
+    from gaze_vlm_ros.sources.base import open_source
+
+    open_source(location).close()

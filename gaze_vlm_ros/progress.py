@@ -1,0 +1,44 @@
+"""Progress for people: bars on a terminal; elsewhere, as in a log, a line now and then."""
+
+from __future__ import annotations
+
+import time
+
+import rich.progress
+from rich.progress import TaskID
+
+LINE_EVERY_S = 10.0
+
+
+class Progress(rich.progress.Progress):
+    """As rich's, whose bars are invisible where the output is no terminal: there it prints a line every ten seconds."""
+
+    def __init__(self, *columns, **settings) -> None:
+        super().__init__(*columns, **settings)
+        self._began_s = self._said_s = time.monotonic()
+        self.disable = self.disable or not self.console.is_terminal
+
+    def add_task(self, description: str, *arguments, **settings) -> TaskID:
+        task_id = super().add_task(description, *arguments, **settings)
+        self._say(task_id)
+        return task_id
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        self._say_in_time(task_id)
+
+    def update(self, task_id: TaskID, **changes) -> None:
+        super().update(task_id, **changes)
+        self._say_in_time(task_id)
+
+    def _say_in_time(self, task_id: TaskID) -> None:
+        if time.monotonic() - self._said_s >= LINE_EVERY_S:
+            self._say(task_id)
+
+    def _say(self, task_id: TaskID) -> None:
+        if not self.disable:
+            return
+        self._said_s = time.monotonic()
+        task = self._tasks[task_id]
+        share = "" if not task.total else f" {task.percentage:.0f} %"
+        print(f"{task.description}{share} ({self._said_s - self._began_s:.0f} s)", flush=True)

@@ -1,0 +1,37 @@
+"""Where nobody watches a bar, a line now and then says that work goes on."""
+
+import io
+
+from rich.console import Console
+
+from gaze_vlm_ros import progress
+from gaze_vlm_ros.progress import Progress
+
+
+def test_in_a_log_there_is_a_line_at_the_start_and_every_ten_seconds(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with Progress(console=Console(file=io.StringIO())) as shown:
+        task = shown.add_task("episodes", total=50)
+        for _ in range(50):
+            now[0] += 0.5
+            shown.advance(task)
+        shown.update(task, description="done")
+    assert capsys.readouterr().out.splitlines() == [
+        "episodes 0 % (0 s)",
+        "episodes 40 % (10 s)",
+        "episodes 80 % (20 s)",
+    ]
+
+
+def test_without_an_end_there_is_no_share(capsys):
+    with Progress(console=Console(file=io.StringIO())) as shown:
+        shown.add_task("report", total=None)
+    assert capsys.readouterr().out == "report (0 s)\n"
+
+
+def test_on_a_terminal_there_are_bars_and_no_lines(capsys):
+    file = io.StringIO()
+    with Progress(console=Console(file=file, force_terminal=True)) as shown:
+        shown.advance(shown.add_task("episodes", total=1))
+    assert "episodes" in file.getvalue() and not capsys.readouterr().out
