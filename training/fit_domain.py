@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=Path, default=Path("runs/tokens"))
     parser.add_argument("--checkpoint", type=Path, default=Path("runs/vlm/checkpoint"))
-    parser.add_argument("--data", type=Path, default=Path("data/kitchen"), help="folder of episode_*.npz")
+    parser.add_argument("--data", type=Path, default=Path("data/kitchen"), help="folder of `gaze-vlm-ros generate`")
     parser.add_argument(
         "--others", type=_named_folder, nargs="*", default=[], metavar="NAME=FOLDER", help="pictures of another kind"
     )
