@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaze_vlm_ros.gaze.looked_at import looked_at
+from gaze_vlm_ros.gaze.looked_at import looked_through, named_target
 from gaze_vlm_ros.geometry.gaze_target import NoIntersection, intersect_depth
 from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.policies.arm import ArmModel
@@ -71,18 +71,7 @@ def target_of(
         )
     except NoIntersection:
         return None
-    sigma_px = float(sample.sigma_rad.mean()) * camera.matrix[0, 0]
-    looked = looked_at(objects, sample.point_px, (camera.width, camera.height), sigma_px)
-    return GazeTarget(
-        frame.stamp_ns,
-        point.position_m,
-        point.covariance_m2,
-        looked.label,
-        looked.label,
-        looked.probability,
-        looked.region_px,
-        simulation.base_frame,
-    )
+    return named_target(frame.stamp_ns, point, looked_through(objects, sample, camera), simulation.base_frame)
 
 
 def run_rollout(seed: int, predictor: StreamingPredictor, duration_s: float) -> Rollout:

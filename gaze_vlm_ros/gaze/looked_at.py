@@ -1,4 +1,4 @@
-"""Which thing of an object map lies under the gaze."""
+"""Which thing of an object map lies under the gaze, and the gaze target that it makes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaze_vlm_ros.types import ObjectMap
+from gaze_vlm_ros.geometry.gaze_target import PointEstimate
+from gaze_vlm_ros.types import CameraModel, GazeSample, GazeTarget, ObjectMap
 
 LEAST_SHARE = 0.35
 """Of the gaze's weight that a thing must have; a background that surrounds it everywhere may have the rest."""
@@ -19,6 +20,30 @@ class Looked:
     label: str
     probability: float
     region_px: np.ndarray
+
+
+NOTHING = Looked("", float("nan"), np.full(4, np.nan))
+"""No thing that could be named."""
+
+
+def looked_through(objects: ObjectMap, sample: GazeSample, camera: CameraModel) -> Looked:
+    """``looked_at`` for a gaze sample of ``camera``, as widely as the sample says that it may be wrong."""
+    sigma_px = float(np.nan_to_num(sample.sigma_rad.mean())) * camera.matrix[0, 0]
+    return looked_at(objects, sample.point_px, (camera.width, camera.height), sigma_px)
+
+
+def named_target(stamp_ns: int, point: PointEstimate, looked: Looked, base_frame: str) -> GazeTarget:
+    """The gaze target of the thing ``looked`` at ``point``, given in the robot's base."""
+    return GazeTarget(
+        stamp_ns,
+        point.position_m,
+        point.covariance_m2,
+        looked.label,
+        looked.label,
+        looked.probability,
+        looked.region_px,
+        base_frame,
+    )
 
 
 def looked_at(objects: ObjectMap, point_px: np.ndarray, image_size: tuple[int, int], sigma_px: float = 0.0) -> Looked:
@@ -35,12 +60,12 @@ def looked_at(objects: ObjectMap, point_px: np.ndarray, image_size: tuple[int, i
     weight = np.exp(-(down[:, None] ** 2 + across[None] ** 2) / (2 * sigma**2))
     total = weight.sum()
     if not np.isfinite(total) or total < 1e-9:
-        return Looked("", float("nan"), np.full(4, np.nan))
+        return NOTHING
     shares = np.bincount(objects.label_index.ravel(), weight.ravel() / total, len(objects.labels))
     sure = np.bincount(objects.label_index.ravel(), (weight * objects.probability).ravel() / total, len(objects.labels))
     best = 1 + int(np.argmax(shares[1:])) if len(shares) > 1 else 0
     if best == 0 or shares[best] < LEAST_SHARE:
-        return Looked("", float("nan"), np.full(4, np.nan))
+        return NOTHING
     return Looked(
         objects.labels[best], float(sure[best] / shares[best]), _region(objects.label_index == best, weight, patch)
     )

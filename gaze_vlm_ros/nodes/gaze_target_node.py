@@ -15,7 +15,7 @@ from visualization_msgs.msg import MarkerArray
 from gaze_vlm_msgs.msg import GazeSample, GazeTarget, ObjectMap
 from gaze_vlm_msgs.srv import AskGaze
 from gaze_vlm_ros import types
-from gaze_vlm_ros.gaze.looked_at import Looked, looked_at
+from gaze_vlm_ros.gaze.looked_at import NOTHING, looked_through, named_target
 from gaze_vlm_ros.geometry.gaze_target import NoIntersection
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
@@ -116,28 +116,13 @@ class GazeTargetNode(ManagedNode):
         except NoIntersection as miss:
             self._missed = str(miss)
             return
-        looked = self._looked(objects, sample)
-        target = types.GazeTarget(
-            stamp_ns,
-            point.position_m,
-            point.covariance_m2,
-            looked.label,
-            looked.label,
-            looked.probability,
-            looked.region_px,
-            self._base,
-        )
+        looked = looked_through(objects, sample, self._camera) if objects is not None else NOTHING
+        target = named_target(stamp_ns, point, looked, self._base)
         self._newest = target
         self._located += 1
         self._targets.publish(target_message(target))
         if self._replays or self._markers.get_subscription_count():
             self._markers.publish(target_markers(target))
-
-    def _looked(self, objects: types.ObjectMap | None, sample: types.GazeSample) -> Looked:
-        if objects is None:
-            return Looked("", float("nan"), np.full(4, np.nan))
-        sigma_px = float(np.nan_to_num(sample.sigma_rad.mean())) * self._camera.matrix[0, 0]
-        return looked_at(objects, sample.point_px, (self._camera.width, self._camera.height), sigma_px)
 
     def _answer(self, request: AskGaze.Request, response: AskGaze.Response) -> AskGaze.Response:
         """Answers where the wearer looks now; abstains from any other question and where it is not known."""

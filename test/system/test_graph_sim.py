@@ -133,9 +133,9 @@ def test_the_command_line_calls_the_services_of_the_graph(run):
     words = [sys.executable, "-m", "gaze_vlm_ros.cli.main", "call", "governor/reset", "--domain", domain]
     done = subprocess.run([*words, "--namespace", "sim"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
-    lost = subprocess.run([*words, "--within", "1"], capture_output=True, text=True, timeout=60, check=False)
+    lost = subprocess.run([*words, "--within", "5"], capture_output=True, text=True, timeout=60, check=False)
     assert lost.returncode == 2 and lost.stderr.count("\n") == 1
-    assert "no service /governor/reset" in lost.stderr and "/sim/governor/reset" in lost.stderr
+    assert "no service /governor/reset" in lost.stderr and "others of its kind: /sim/governor/" in lost.stderr
 
 
 def test_the_simulator_armed_its_governor_and_nothing_is_ill(run, heard):
@@ -190,6 +190,17 @@ def test_a_second_eye_tracker_and_bad_gaze_are_named(run, heard):
     assert run.watcher.spin(5.0, until=lambda: len(run.watcher.heard[names.GAZE_FILTERED]) > 20)
 
 
+def fell_silent(run, topic: str) -> bool:
+    """Whether what was still under way ends, and then nothing comes for a second."""
+    messages = run.watcher.heard[topic]
+
+    def more() -> bool:
+        messages.clear()
+        return run.watcher.spin(1.0, until=lambda: bool(messages))
+
+    return any(not more() for _ in range(5))
+
+
 def test_sensors_that_stop_hold_the_robot_and_are_reported(run, heard):
     states = run.watcher.heard[names.GOVERNOR_STATE]
     simulator = run.graph.pids["simulator"]
@@ -198,9 +209,7 @@ def test_sensors_that_stop_hold_the_robot_and_are_reported(run, heard):
         states.clear()
         assert run.watcher.spin(3.0, until=lambda: any("no joint states for" in state.reason for state in states))
         assert run.watcher.spin(5.0, until=lambda: warned(run, "vlm", "scene_camera/image_raw: silent for"))
-        before = len(run.watcher.heard[names.EVENT])
-        run.watcher.spin(0.5)
-        assert len(run.watcher.heard[names.EVENT]) <= before
+        assert fell_silent(run, names.EVENT)
     finally:
         os.kill(simulator, signal.SIGCONT)
     run.watcher.heard[names.EVENT].clear()
@@ -234,12 +243,24 @@ def newest_speed(run) -> float:
     return float(np.abs(joint_state_from(run.watcher.heard[names.JOINT_STATES][-1]).velocity_rad_s).max())
 
 
+def way_to_rest(run, since_ns: int) -> float:
+    """How far [rad] the first joint moved after ``since_ns`` until the arm rested, though the policy asked for more."""
+    states = run.watcher.heard[names.JOINT_STATES]
+    rested = wave(run, 5.0, until=lambda: stamp_of(states[-1]) > since_ns + 300_000_000 and newest_speed(run) < 0.01)
+    assert rested, f"still moving at {newest_speed(run):.2f} rad/s"
+    way = [joint_state_from(state).position_rad[0] for state in states if stamp_of(state) >= since_ns]
+    return float(np.ptp(way))
+
+
+def now_ns(run) -> int:
+    return run.watcher.node.get_clock().now().nanoseconds
+
+
 def test_stop_reset_and_arm(run, heard):
     states = run.watcher.heard[names.GOVERNOR_STATE]
     assert wave(run, 10.0, until=lambda: states[-1].state == GovernorState.MOVING and newest_speed(run) > 0.1)
     assert run.watcher.call(Trigger, names.GOVERNOR_STOP).success
-    wave(run, 0.6, until=lambda: False)
-    assert states[-1].state == GovernorState.PROTECTIVE_STOP and newest_speed(run) < 0.02
+    assert way_to_rest(run, now_ns(run)) < 0.1 and states[-1].state == GovernorState.PROTECTIVE_STOP
     assert not run.watcher.call(Trigger, names.GOVERNOR_ARM).success
     assert run.watcher.call(Trigger, names.GOVERNOR_RESET).success
     assert run.watcher.spin(10.0, until=lambda: run.watcher.call(Trigger, names.GOVERNOR_ARM).success)
@@ -249,8 +270,7 @@ def test_the_arm_stops_when_the_governor_dies_in_mid_motion_and_the_graph_says_s
     speeds = run.watcher.heard[names.JOINT_STATES]
     assert wave(run, 10.0, until=lambda: bool(speeds) and newest_speed(run) > 0.1)
     os.kill(run.graph.pids["governor"], signal.SIGKILL)
-    wave(run, 0.4, until=lambda: False)
-    assert newest_speed(run) < 0.01
+    assert way_to_rest(run, now_ns(run)) < 0.1
     with pytest.raises(NodeDied, match="governor ended by SIGKILL"):
         run.graph.check()
     run.graph.stop()
