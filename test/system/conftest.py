@@ -10,17 +10,13 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-import rclpy
 import torch
-from patience import patience
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
+from watcher import Watcher
 
 from gaze_vlm_ros.cli.processes import ProcessGraph
 from gaze_vlm_ros.environment import DomainLease
 from gaze_vlm_ros.graph import PARENT_VARIABLE, build
 from gaze_vlm_ros.language import OBJECT_KINDS, vocabulary
-from gaze_vlm_ros.nodes import qos
 from gaze_vlm_ros.vlm.checkpoint import save_checkpoint
 from gaze_vlm_ros.vlm.config import BACKGROUND, GazeVLMConfig
 from gaze_vlm_ros.vlm.model import GazeVLM
@@ -41,44 +37,6 @@ def checkpoint(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("model") / "untrained"
     save_checkpoint(folder, GazeVLM(config), tokenizer)
     return str(folder)
-
-
-class Watcher:
-    """A node of the test in the graph's domain and namespace."""
-
-    def __init__(self, domain_id: int, namespace: str = "sim") -> None:
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
-        self.node = Node("watcher", context=self._context, namespace=namespace)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self.heard: dict[str, list] = {}
-
-    def listen(self, kind: type, topic: str, profile=qos.RESULT) -> list:
-        """The list to which every message of ``topic`` is added."""
-        self.heard[topic] = []
-        self.node.create_subscription(kind, topic, self.heard[topic].append, profile)
-        return self.heard[topic]
-
-    def spin(self, seconds: float, until=lambda: False) -> bool:
-        for _ in patience(seconds):
-            self._executor.spin_once(timeout_sec=0.02)
-            if until():
-                return True
-        return until()
-
-    def call(self, kind: type, name: str, request=None, seconds: float = 10.0):
-        client = self.node.create_client(kind, name)
-        assert self.spin(seconds, client.service_is_ready), f"no service {name}"
-        future = client.call_async(request or kind.Request())
-        assert self.spin(seconds, future.done), f"{name} does not answer"
-        self.node.destroy_client(client)
-        return future.result()
-
-    def close(self) -> None:
-        self._executor.shutdown()
-        self.node.destroy_node()
-        rclpy.shutdown(context=self._context)
 
 
 class Run:
