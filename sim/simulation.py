@@ -21,6 +21,7 @@ from gaze_vlm_ros.sim.devices.tracker import EyeTracker, TrueEyes
 from gaze_vlm_ros.sim.eyes import Eyes
 from gaze_vlm_ros.sim.intentions import Intentions
 from gaze_vlm_ros.sim.intentions.sampling import sample_things
+from gaze_vlm_ros.sim.kitchen.layout import Layout
 from gaze_vlm_ros.sim.labels.frame import Moment
 from gaze_vlm_ros.sim.labels.gaze import GazeHit, cast_gaze
 from gaze_vlm_ros.sim.labels.shot import SceneIndex, Shot, take_shot
@@ -36,6 +37,7 @@ TICK_S = 0.008
 VIEW_ASPECT = 4.0 / 3.0
 """The scene camera always sees 75 by 60 degrees; a picture of another shape squeezes that."""
 _REST_TARGET_M = np.array([0.0, 0.02, 0.74])
+_LAYOUTS = 8
 _HAND_REST_M = np.array([0.22, -0.36, 0.78])
 
 
@@ -77,16 +79,28 @@ class Snapshot:
     mocap_quat: np.ndarray
 
 
+def _sample_layout(config: SimulationConfig, rng: np.random.Generator, things_rng: np.random.Generator) -> Layout:
+    """A kitchen with the things that some goals need; where they find no room, those of other goals."""
+    low, high = kitchen.THINGS
+    full: kitchen.NoRoomError | None = None
+    for _ in range(_LAYOUTS):
+        kinds = sample_things(things_rng, config.things or int(things_rng.integers(low, high + 1)))
+        try:
+            return kitchen.sample_layout(
+                rng, split=config.split, kinds=kinds, posture=config.posture, mount=config.mount
+            )
+        except kitchen.NoRoomError as error:
+            full = error
+    raise full
+
+
 class Simulation:
     """Advance it from one thread; ``render_snapshot`` may run in one other thread, always the same."""
 
     def __init__(self, config: SimulationConfig = SimulationConfig()) -> None:
         self.config = config
         draw = [np.random.default_rng([config.seed, stream]) for stream in range(6)]
-        kinds = sample_things(draw[3], config.things or int(draw[3].integers(kitchen.THINGS[0], kitchen.THINGS[1] + 1)))
-        self.layout = kitchen.sample_layout(
-            draw[0], split=config.split, kinds=kinds, posture=config.posture, mount=config.mount
-        )
+        self.layout = _sample_layout(config, draw[0], draw[3])
         self.things = tuple(look.kind for look in self.layout.looks)
         self.robot = RobotDescription.load(config.robot)
         self.base_frame = self.robot.base_frame

@@ -98,12 +98,19 @@ def pretrain(
     loop: LoopSettings,
     settings: EncoderSettings | None = None,
     config: GazeVLMConfig | None = None,
+    glances: Path | None = None,
 ) -> GazeVLM:
-    """Trains the encoder on the episodes of ``data``; ``out`` gets state, curve and ``checkpoint/``. Resumes."""
+    """Trains the encoder on the episodes of ``data``; ``out`` gets state, curve and ``checkpoint/``. Resumes.
+
+    ``glances`` is a folder of more of them, best short and many: the pictures of an episode resemble each other, so
+    that ten kitchens seen for three seconds teach more than one seen for thirty.
+    """
     settings = settings or EncoderSettings()
     episodes, faults = read_episodes(data)
-    for fault in faults:
+    more, more_faults = read_episodes(glances) if glances else ([], [])
+    for fault in (*faults, *more_faults):
         say(f"left out: {fault}")
+    shown = of_split([*episodes, *more], "train")
     tokenizer = SentenceTokenizer.of_words(vocabulary())
     names = episodes[0].label_names
     config = replace(config or GazeVLMConfig(), labels=names, vocabulary_size=len(tokenizer))
@@ -112,8 +119,8 @@ def pretrain(
     for part in (model.block, model.base.model.language_model, model.base.lm_head):
         part.requires_grad_(False)
     task = EncoderTask(model)
-    frames, held_out = FrameSet(of_split(episodes, "train")), FrameSet(of_split(episodes, "validation"))
-    weights = class_weights(of_split(episodes, "train"), len(names))
+    frames, held_out = FrameSet(shown), FrameSet(of_split(episodes, "validation"))
+    weights = class_weights(shown, len(names))
     checked = np.linspace(0, len(held_out) - 1, min(VALIDATION_FRAMES, len(held_out))).astype(int)
 
     def cost(pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,8 +145,11 @@ def pretrain(
     with torch.no_grad():
         final = evaluate()
     save_checkpoint(out / "checkpoint", model, tokenizer)
-    done = position.step, position.elapsed_s, loop.seed
-    save_stages(out / "checkpoint", [Stage("frame encoder", *done, data_digest(data), len(episodes), final)])
+    done = position.step, position.elapsed_s, loop.seed, data_digest(data), len(episodes), final
+    chosen = {"batch": settings.batch, "learning_rate": loop.learning_rate}
+    if glances:
+        chosen |= {"glances": len(more), "glances_sha256": data_digest(glances)[:12]}
+    save_stages(out / "checkpoint", [Stage("frame encoder", *done, chosen)])
     rate = position.step * settings.batch / position.elapsed_s
     say(f"encoder: {position.step} steps, {rate:.0f} frames/s, validation {final}, {out / 'checkpoint'}")
     return model
@@ -148,10 +158,13 @@ def pretrain(
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of `gaze-vlm-ros generate`")
+    parser.add_argument("--glances", type=Path, help="folder of short episodes in many more kitchens")
     parser.add_argument("--out", type=Path, default=Path("runs/encoder"))
     add_loop_arguments(parser, LoopSettings(minutes=25.0, learning_rate=1e-3))
     options = parser.parse_args(arguments)
-    return run_command(lambda: pretrain(options.data, options.out, loop_settings(options)), options.threads)
+    return run_command(
+        lambda: pretrain(options.data, options.out, loop_settings(options), glances=options.glances), options.threads
+    )
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ class GazeVLMConfig:
                 raise ConfigError(f"{field.name} must be positive, got {value}")
         if self.image_size % self.patch_size:
             raise ConfigError(f"image_size {self.image_size} must be a multiple of patch_size {self.patch_size}")
+        if self.patch_size < 2 or self.patch_size & (self.patch_size - 1):
+            raise ConfigError(f"patch_size must be a power of two, got {self.patch_size}")
         for heads in ("vision_heads", "text_heads", "block_heads"):
             if self.hidden % getattr(self, heads):
                 raise ConfigError(f"hidden {self.hidden} must be a multiple of {heads} {getattr(self, heads)}")

@@ -8,6 +8,7 @@ from transformers import LlavaForConditionalGeneration
 
 from gaze_vlm_ros.vlm.block import BlockOutput, GazeBlock
 from gaze_vlm_ros.vlm.config import IMAGE_TOKEN_ID, GazeVLMConfig
+from gaze_vlm_ros.vlm.stem import ConvStem
 
 
 class GazeVLM(nn.Module):
@@ -21,6 +22,7 @@ class GazeVLM(nn.Module):
         super().__init__()
         self.config = config
         self.base = LlavaForConditionalGeneration(config.base_config())
+        self.base.model.vision_tower.embeddings.patch_embedding = ConvStem(config.hidden, config.patch_size)
         self.block = GazeBlock(config.hidden, config.block_layers, config.block_heads, config.block_ff_mult)
         self.patch_head = nn.Linear(config.hidden, len(config.labels))
 

@@ -6,7 +6,7 @@ from gaze_vlm_ros.sim.kitchen.grip import GRIP, grasp, grip_pose, held, release
 from gaze_vlm_ros.sim.kitchen.hands import FOREARM_M, FOREARMS, HANDS, pose_hand
 from gaze_vlm_ros.sim.kitchen.labels import LABELS, instance_of_geoms, label_of_geoms
 from gaze_vlm_ros.sim.kitchen.layout import POSTURES, THINGS, Layout, sample_layout
-from gaze_vlm_ros.sim.kitchen.placing import MOUNTS, TABLE_TOP_M, KitchenError, Mount, Place
+from gaze_vlm_ros.sim.kitchen.placing import MOUNTS, TABLE_TOP_M, KitchenError, Mount, NoRoomError, Place
 from gaze_vlm_ros.sim.kitchen.spots import free_spot, place_spots
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "KitchenError",
     "Layout",
     "Mount",
+    "NoRoomError",
     "Place",
     "build_kitchen",
     "free_spot",

@@ -12,6 +12,7 @@ from gaze_vlm_ros.sim.kitchen.placing import (
     MOUNTS,
     KitchenError,
     Mount,
+    NoRoomError,
     Place,
     sample_mount,
     sample_places,
@@ -188,7 +189,7 @@ def _sample_things(
         if (poses := sample_poses(rng, looks, *room)) is not None:
             return looks, *poses
         drawn = _kinds(rng, len(drawn), kinds)
-    raise KitchenError(f"no room on the table for {len(drawn)} things with {', '.join(kinds) or 'any'} among them")
+    raise NoRoomError(f"no room on the table for {len(drawn)} things with {', '.join(kinds) or 'any'} among them")
 
 
 def _kinds(rng: np.random.Generator, things: int | None, kinds: Sequence[str]) -> tuple[str, ...]:

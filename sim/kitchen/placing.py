@@ -43,6 +43,10 @@ class KitchenError(GazeVlmError):
     """A layout, a place or an option that does not exist or cannot be made."""
 
 
+class NoRoomError(KitchenError):
+    """The things that were asked for do not fit on the table, however they are set."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A place where things are put: the middle of its surface (3,), its half size (3,), height of its rim [m]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +25,7 @@ KINDS: dict[str, ThingKind] = {name: _BY_NAME[name] for name in OBJECT_KINDS}
 VARIANTS_OF_SPLIT = {"train": (0, 1, 2, 3), "validation": (4,), "test": (5,)}
 """Variants that the episodes of a split may show; the looks of a test episode are new to what was trained."""
 _SCALE = (0.93, 1.08)
+_TRUE_COLOURS = 0.5
 
 
 def kind_named(name: str) -> ThingKind:
@@ -49,7 +50,8 @@ class ThingLook:
         """Draws a look that episodes of ``split`` ("train", "validation" or "test") may show."""
         if split not in VARIANTS_OF_SPLIT:
             raise ThingError(f"no split {split!r}; use one of: {', '.join(VARIANTS_OF_SPLIT)}")
-        return cls.of_variant(kind, int(rng.choice(VARIANTS_OF_SPLIT[split])), rng)
+        look = cls.of_variant(kind, int(rng.choice(VARIANTS_OF_SPLIT[split])), rng)
+        return look._recoloured() if split == "train" else look
 
     @classmethod
     def of_variant(cls, kind: str, variant: int, rng: np.random.Generator) -> ThingLook:
@@ -57,6 +59,14 @@ class ThingLook:
         palettes = kind_named(kind).variants[variant].palettes
         colours = tuple(sample_colour(name, rng) for name in palettes)
         return cls(kind, variant, colours, float(rng.uniform(*_SCALE)), int(rng.integers(1 << 30)))
+
+    def _recoloured(self) -> ThingLook:
+        """Half of what is not food gets colours of any palette: from four looks one would learn colours, not shapes."""
+        rng = np.random.default_rng([self.print_seed, 1])
+        if kind_named(self.kind).is_eaten or rng.random() < _TRUE_COLOURS:
+            return self
+        palettes = rng.choice(list(PALETTES), size=len(self.colours))
+        return replace(self, colours=tuple(sample_colour(str(name), rng) for name in palettes))
 
     @cached_property
     def shape(self) -> Shape:

@@ -95,11 +95,11 @@ def write_squares(folder: Path, seeds: list[int]) -> Path:
     return folder
 
 
-def write_data(folder: Path, train: int = 24, validation: int = 4, test: int = 6) -> Path:
+def write_data(folder: Path, train: int = 24, validation: int = 4, test: int = 6, first_seed: int = 0) -> Path:
     """Episodes of each split; returns ``folder``."""
     wanted = {"train": train, "validation": validation, "test": test}
     seeds = []
-    for seed in count():
+    for seed in count(first_seed):
         split = OPTIONS.split_of(seed)
         if wanted[split]:
             wanted[split] -= 1

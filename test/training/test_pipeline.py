@@ -16,7 +16,8 @@ from gaze_vlm_ros.training.answers import Input, answer, other_episodes
 from gaze_vlm_ros.training.data import DataError, read_episodes
 from gaze_vlm_ros.training.loop import LoopSettings
 from gaze_vlm_ros.training.model_card import write_card
-from gaze_vlm_ros.training.pretrain_encoder import EncoderSettings
+from gaze_vlm_ros.training.pretrain_encoder import EncoderSettings, FrameSet
+from gaze_vlm_ros.training.provenance import load_stages
 from gaze_vlm_ros.training.token_set import Sentences, TokenSet
 from gaze_vlm_ros.training.train_vlm import SettingsError, VLMSettings, drawn, window_losses
 from gaze_vlm_ros.types import Frame, GazeSample, PredictionKind
@@ -186,6 +187,20 @@ def test_a_domain_of_another_encoder_is_refused(runs, tmp_path):
     pretrain_encoder.pretrain(runs / "data", tmp_path, steps(1), EncoderSettings(batch=2), TINY)
     with pytest.raises(DataError, match="another encoder"):
         fit_domain.fit_domain(runs / "tokens", tmp_path / "checkpoint", runs / "data")
+
+
+def test_the_encoder_sees_only_training_pictures_of_the_glances(runs, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(pretrain_encoder, "FrameSet", lambda episodes: seen.append(episodes) or FrameSet(episodes))
+    write_data(tmp_path / "glances", first_seed=500)
+    pretrain_encoder.pretrain(
+        runs / "data", tmp_path / "out", steps(1), EncoderSettings(batch=2), TINY, tmp_path / "glances"
+    )
+    shown, held_out = seen
+    assert {e.split for e in shown} == {"train"} and len({e.number >= 500 for e in shown}) == 2
+    assert {e.split for e in held_out} == {"validation"} and not any(e.number >= 500 for e in held_out)
+    (stage,) = load_stages(tmp_path / "out" / "checkpoint")
+    assert stage.settings["glances"] == len(read_episodes(tmp_path / "glances")[0])
 
 
 def test_a_card_without_the_check_says_so(runs, result, tmp_path):

@@ -34,6 +34,7 @@ def tiny_model(seed: int = 0, **changes) -> tuple[GazeVLM, SentenceTokenizer]:
     with torch.no_grad():
         for parameter in model.parameters():  # the small initial weights would leave every choice to rounding
             parameter.mul_(3.0) if parameter.ndim >= 2 else None
+        model.base.lm_head.weight.mul_(3.0)  # and no word of a large vocabulary likely enough to be followed
     return model, tokenizer
 
 
