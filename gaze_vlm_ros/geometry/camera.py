@@ -161,16 +161,19 @@ def _normalised(camera: CameraModel, pixels: np.ndarray) -> np.ndarray:
 
 
 def _unproject_fisheye(camera: CameraModel, pixels: np.ndarray) -> np.ndarray:
-    """Unnormalised rays: the angle off the axis is found on the rising part of the polynomial by Newton's method."""
+    """Unnormalised rays: the angle off the axis is looked up on the rising part of the polynomial, then refined by
+    Newton's method, which alone would leave that part where it flattens.
+    """
     k = _coefficients(camera)
     limit = field_limit(camera)
     centred = _normalised(camera, pixels)
     radius = np.linalg.norm(centred, axis=1)
-    angle = np.clip(radius, 0.0, limit)
+    table = np.linspace(0.0, limit, 512)
+    angle = np.interp(radius, _radial(camera, table), table)
     for _ in range(_NEWTON_STEPS):
         square = angle**2
         slope = 1 + np.polyval([9 * k[3], 7 * k[2], 5 * k[1], 3 * k[0], 0.0], square)
-        angle = np.clip(angle - (_radial(camera, angle) - radius) / slope, 0.0, limit)
+        angle = np.clip(angle - (_radial(camera, angle) - radius) / np.maximum(slope, 1e-3), 0.0, limit)
     missed = np.abs(_radial(camera, angle) - radius) > _TOLERANCE
     direction = centred / np.maximum(radius, 1e-12)[:, None]
     rays = np.column_stack([direction * np.sin(angle)[:, None], np.cos(angle)])

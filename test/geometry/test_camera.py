@@ -93,6 +93,14 @@ def test_a_point_beyond_the_fold_of_the_distortion_does_not_appear_in_the_pictur
     assert np.isnan(project(wild, [[1.8, 0.0, 1.0]])).all()
 
 
+@pytest.mark.parametrize("k1", [-0.4, -0.2, -0.1])
+def test_a_fisheye_ray_just_within_the_fold_comes_back(k1):
+    camera = CameraModel(640, 480, FISHEYE.matrix, np.array([k1, 0.0, 0.0, 0.0]), CameraKind.FISHEYE)
+    angles = field_limit(camera) * np.linspace(0.5, 0.995, 50)
+    rays = np.column_stack([np.sin(angles), np.zeros(50), np.cos(angles)])
+    assert np.abs(unproject(camera, project(camera, rays)) - rays).max() < 1e-6
+
+
 def test_a_pixel_that_sees_no_ray_is_nan():
     assert np.isnan(unproject(RATIONAL, [[-4000.0, 600.0]])).all()
 
