@@ -59,6 +59,8 @@ def _about(config: dict, size: float) -> str:
 
 
 def _stages(checkpoint: Path) -> str:
+    stages = load_stages(checkpoint)
+    glances = " --glances GLANCES" if any("glances" in stage.settings for stage in stages) else ""
     rows = [
         [
             s.name,
@@ -70,11 +72,11 @@ def _stages(checkpoint: Path) -> str:
             ", ".join(f"{k} {v:g}" if isinstance(v, (int, float)) else f"{k}: {v}" for k, v in s.settings.items()),
             ", ".join(f"{k} {v:.3f}" for k, v in s.validation.items()),
         ]
-        for s in load_stages(checkpoint)
+        for s in stages
     ]
     return _table(["stage", "steps", "minutes", "seed", "episodes", "data sha256", "settings", "validation"], rows) + (
         "\n\n```\n"
-        "python -m gaze_vlm_ros.training.pretrain_encoder --data DATA\n"
+        f"python -m gaze_vlm_ros.training.pretrain_encoder --data DATA{glances}\n"
         "python -m gaze_vlm_ros.training.cache_tokens --data DATA\n"
         "python -m gaze_vlm_ros.training.train_vlm\n"
         "python -m gaze_vlm_ros.training.fit_domain --data DATA\n"

@@ -9,6 +9,11 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("data/kitchen"), help="episodes of `gaze-vlm-ros generate`")
     parser.add_argument(
+        "--glances",
+        type=Path,
+        help="short episodes in many more kitchens, for the frame encoder: `generate --seconds 4`",
+    )
+    parser.add_argument(
         "--out", type=Path, default=Path("runs"), help="folder for the runs; the model ends in OUT/vlm/checkpoint"
     )
     parser.add_argument("--encoder-minutes", type=float, default=25.0, help="time for the frame encoder")
@@ -28,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(args.threads)
     encoder = args.out / "encoder"
-    pretrain(args.data, encoder, LoopSettings(minutes=args.encoder_minutes, learning_rate=1e-3))
+    loop = LoopSettings(minutes=args.encoder_minutes, learning_rate=1e-3)
+    pretrain(args.data, encoder, loop, glances=args.glances)
     cache_tokens(args.data, encoder / "checkpoint", args.out / "tokens")
     loop = LoopSettings(minutes=args.minutes, learning_rate=8e-4)
     train_vlm(args.out / "tokens", encoder / "checkpoint", args.out / "vlm", loop, name=args.name)
