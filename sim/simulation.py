@@ -45,7 +45,8 @@ _HAND_REST_M = np.array([0.22, -0.36, 0.78])
 class SimulationConfig:
     """What one simulation is made of; ``seed`` decides layout, looks, wearer and noise.
 
-    ``things`` 0 draws 6 to 14 of them. ``split`` decides which looks and phrasings may occur. ``tracker`` is a preset
+    ``things`` 0 draws 6 to 14 of them. ``looks`` "known" or "new" are those of the things, ``split`` decides which
+    phrasings may occur. ``tracker`` is a preset
     of ``sim.devices``. ``eye_head_coupling`` 0..1: 0 lets the head wander as it likes. ``posture`` and ``mount`` fix
     what is otherwise drawn.
     """
@@ -55,6 +56,7 @@ class SimulationConfig:
     width: int = 640
     height: int = 480
     things: int = 0
+    looks: str = "known"
     split: str = "train"
     tracker: str = "default"
     eye_head_coupling: float = 1.0
@@ -87,7 +89,7 @@ def _sample_layout(config: SimulationConfig, rng: np.random.Generator, things_rn
         kinds = sample_things(things_rng, config.things or int(things_rng.integers(low, high + 1)))
         try:
             return kitchen.sample_layout(
-                rng, split=config.split, kinds=kinds, posture=config.posture, mount=config.mount
+                rng, looks=config.looks, kinds=kinds, posture=config.posture, mount=config.mount
             )
         except kitchen.NoRoomError as error:
             full = error

@@ -51,7 +51,9 @@ class _Gaze:
 def record_episode(seed: int, options: RecordOptions) -> Recording:
     """The episode ``seed``: kitchen, wearer, wandering arm, tracker. It depends on the arguments alone."""
     split = options.split_of(seed)
-    simulation = Simulation(SimulationConfig(seed=seed, width=PICTURE_SIZE, height=PICTURE_SIZE, split=split))
+    simulation = Simulation(
+        SimulationConfig(seed=seed, width=PICTURE_SIZE, height=PICTURE_SIZE, looks=options.looks, split=split)
+    )
     index = simulation.scene_index
     header = EpisodeHeader(
         seed,

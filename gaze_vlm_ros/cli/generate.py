@@ -8,6 +8,7 @@ from pathlib import Path
 
 KINDS = ("webdataset", "lerobot")
 SPLITS = ("auto", "train", "validation", "test")
+LOOKS = ("known", "new")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=KINDS, default=KINDS[0], help="what to write (default %(default)s)")
     parser.add_argument(
         "--split", choices=SPLITS, default=SPLITS[0], help="of all episodes; auto: drawn from each one's seed"
+    )
+    parser.add_argument(
+        "--looks", choices=LOOKS, default=LOOKS[0], help="of the things; new: such as no data without this option shows"
     )
 
 
@@ -43,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from gaze_vlm_ros.training.shards.reader import data_digest
     from gaze_vlm_ros.training.shards.schema import RecordOptions
 
-    options = RecordOptions(args.seconds, args.rate, args.split)
+    options = RecordOptions(args.seconds, args.rate, args.split, args.looks)
     request = Request(args.episodes, args.first_seed, args.shard, options)
     columns = TextColumn("episodes"), *Progress.get_default_columns()[1:2], MofNCompleteColumn(), TimeRemainingColumn()
     try:

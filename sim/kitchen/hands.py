@@ -1,7 +1,8 @@
-"""The wearer's hands and forearms as mocap bodies; each hand is one of three meshes, from open to closed.
+"""The wearer's hands and arms as mocap bodies; each hand is one of three meshes, from open to closed.
 
 Hand frame: origin in the middle of the palm, y along the fingers, z out of the back of the hand, x to the right when
-the palm is down. The right hand's thumb is at -x. Forearm frame: origin in its middle, z towards the hand.
+the palm is down. The right hand's thumb is at -x. Forearm frame: origin in its middle, z towards the hand; the
+upper arm goes on behind it, straight.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from gaze_vlm_ros.sim.things.mesh import MAIN, SECOND, Mesh, ball, join, lathe, 
 from gaze_vlm_ros.sim.things.prints import texture
 
 FOREARM_M = 0.3
+_UPPER_ARM_M = 0.75
+"""Longer than one has: who reaches far leans in, which the body does not."""
 HANDS = ("hand", "left_hand")
 FOREARMS = ("forearm", "left_forearm")
 CLOSURES = (0.0, 0.5, 1.0)
@@ -39,10 +42,9 @@ def add_hands(spec: mujoco.MjSpec, layout: Layout) -> None:
     for name, side in zip(FOREARMS, (1, -1), strict=True):
         body = spec.worldbody.add_body(name=name, mocap=True, pos=(0.3 * side, -0.5, 0.9))
         half = FOREARM_M / 2
-        elbow = [(0.0, -1.8 * half), (0.03, -1.7 * half), (0.047, -1.4 * half)]
-        sleeve = lathe(
-            [*elbow, (0.05, -half), (0.046, 0.2 * half), (0.036, 0.85 * half), (0.03, 0.85 * half)], SECOND, 12
-        )
+        shoulder, elbow = -half - _UPPER_ARM_M, (0.047, -half)
+        upper_arm = [(0.0, shoulder), (0.045, shoulder + 0.02), (0.058, shoulder + 0.08), (0.052, -1.5 * half), elbow]
+        sleeve = lathe([*upper_arm, (0.046, 0.2 * half), (0.036, 0.85 * half), (0.03, 0.85 * half)], SECOND, 12)
         wrist = lathe([(0.03, 0.8 * half), (0.026, half + 0.03), (0.0, half + 0.035)], MAIN, 10)
         _add_seen(spec, body, name, join(sleeve, wrist), seen=True)
 

@@ -130,7 +130,7 @@ _SURFACES = {
 def sample_layout(
     rng: np.random.Generator,
     things: int | None = None,
-    split: str = "train",
+    looks: str = "known",
     *,
     kinds: Sequence[str] = (),
     posture: str = "",
@@ -145,7 +145,7 @@ def sample_layout(
     table_half = np.array([rng.uniform(0.66, 0.74), rng.uniform(0.4, 0.44)])
     arm = sample_mount(rng, mount_name, table_half)
     places = sample_places(rng, arm, table_half)
-    looks, positions, yaws = _sample_things(rng, things, kinds, split, (places, arm, table_half))
+    chosen, positions, yaws = _sample_things(rng, things, kinds, looks, (places, arm, table_half))
     head = np.array([0.0, -0.62, rng.uniform(1.18, 1.28)]) + [*rng.normal(0, 0.015, 2), 0]
     if posture == "standing":
         head[1:] = -0.6 + rng.normal(0, 0.015), rng.uniform(1.5, 1.62)
@@ -153,7 +153,7 @@ def sample_layout(
     warmth = float(rng.uniform(-1, 1))
     level = float(rng.uniform(0.45, 0.85))
     return Layout(
-        looks=looks,
+        looks=chosen,
         positions=positions,
         yaws=yaws,
         places=places,
@@ -176,7 +176,7 @@ def _sample_things(
     rng: np.random.Generator,
     things: int | None,
     kinds: Sequence[str],
-    split: str,
+    variety: str,
     room: tuple[dict[str, Place], Mount, np.ndarray],
 ) -> tuple[tuple[ThingLook, ...], tuple[np.ndarray, ...], tuple[float, ...]]:
     """Looks, positions and yaws; ``room`` is places, mount and half the table.
@@ -185,7 +185,7 @@ def _sample_things(
     """
     drawn = _kinds(rng, things, kinds)
     for _ in range(_DRAWS):
-        looks = tuple(ThingLook.sample(kind, rng, split) for kind in drawn)
+        looks = tuple(ThingLook.sample(kind, rng, variety) for kind in drawn)
         if (poses := sample_poses(rng, looks, *room)) is not None:
             return looks, *poses
         drawn = _kinds(rng, len(drawn), kinds)

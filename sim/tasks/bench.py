@@ -85,7 +85,7 @@ class Bench:
         kinds = self.rng.permutation([kind for kind in OBJECT_KINDS if kind not in without])
         low, high = self.mode.distractors
         for kind in kinds[: self.rng.integers(low, high + 1)]:
-            look = ThingLook.sample(str(kind), self.rng, self.mode.split)
+            look = ThingLook.sample(str(kind), self.rng, self.mode.looks)
             spot = self._find(float(np.linalg.norm(look.half_extents[:2])) + 0.04, _CLUTTER)
             if spot is None:
                 return

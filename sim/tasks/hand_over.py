@@ -27,7 +27,7 @@ class HandOver(Task):
 
     def __init__(self, bench: Bench) -> None:
         rng = bench.rng
-        looks = [ThingLook.sample(str(kind), rng, bench.mode.split) for kind in rng.permutation(HANDED)]
+        looks = [ThingLook.sample(str(kind), rng, bench.mode.looks) for kind in rng.permutation(HANDED)]
         looks = [look for look in looks if look.half_extents[:2].min() < _WIDEST_HALF_M][:THINGS]
         self.kinds = [look.kind for look in looks]
         asked = looks[int(rng.integers(THINGS))]

@@ -14,7 +14,7 @@ class Mode:
     """Ranges of one mode. Azimuth and radius are polar coordinates about the robot's base, azimuth 0 straight ahead.
 
     ``azimuth_deg`` lists intervals, one of which is chosen. ``start_deg`` is the spread of the joints about home,
-    ``distractors`` the least and the most things that are of no use, ``split`` the looks they have (see
+    ``distractors`` the least and the most things that are of no use, ``looks`` which ones they have (see
     ``ThingLook.sample``), ``light`` the range of brightness, ``tint`` the largest departure of the light's colour from
     white, ``light_m`` how far the lamp wanders from above the table.
     """
@@ -23,7 +23,7 @@ class Mode:
     radius_m: tuple[float, float] = (0.42, 0.60)
     start_deg: float = 1.0
     distractors: tuple[int, int] = (0, 2)
-    split: str = "train"
+    looks: str = "known"
     light: tuple[tuple[float, float], ...] = ((0.5, 0.9),)
     tint: float = 0.05
     light_m: float = 0.6
@@ -43,7 +43,7 @@ MODES: dict[str, Mode] = {
     "id": _ID,
     "ood_spatial": replace(_ID, azimuth_deg=((-100.0, -72.0), (72.0, 100.0)), radius_m=(0.38, 0.63)),
     "ood_init_pose": replace(_ID, start_deg=16.0),  # the tool 0.1 m away, by standard deviation
-    "ood_distractors": replace(_ID, distractors=(5, 6), split="test"),
+    "ood_distractors": replace(_ID, distractors=(5, 6), looks="new"),
     "ood_light": replace(_ID, light=((0.12, 0.3), (1.1, 1.5)), tint=0.35, light_m=1.6),
 }
 

@@ -9,7 +9,7 @@ from gaze_vlm_ros.sim.things.body import (
     add_thing,
     apply_state,
 )
-from gaze_vlm_ros.sim.things.look import KINDS, VARIANTS_OF_SPLIT, ThingLook, kind_named, sample_colour
+from gaze_vlm_ros.sim.things.look import KINDS, VARIANTS_OF_LOOKS, ThingLook, kind_named, sample_colour
 from gaze_vlm_ros.sim.things.shape import ThingKind
 from gaze_vlm_ros.sim.things.state import ThingError, ThingState, initial_state
 
@@ -18,7 +18,7 @@ __all__ = [
     "KINDS",
     "SEEN_GROUP",
     "STEAM_GROUP",
-    "VARIANTS_OF_SPLIT",
+    "VARIANTS_OF_LOOKS",
     "ThingError",
     "ThingKind",
     "ThingLook",

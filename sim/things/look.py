@@ -22,8 +22,8 @@ from gaze_vlm_ros.sim.things.vessels import VESSELS
 _BY_NAME = {kind.name: kind for kind in (*VESSELS, *CONTAINERS, *PACKETS, *SMALL_THINGS, *FOOD, *TOOLS)}
 KINDS: dict[str, ThingKind] = {name: _BY_NAME[name] for name in OBJECT_KINDS}
 """Every kind of thing, in the order of the language."""
-VARIANTS_OF_SPLIT = {"train": (0, 1, 2, 3), "validation": (4,), "test": (5,)}
-"""Variants that the episodes of a split may show; the looks of a test episode are new to what was trained."""
+VARIANTS_OF_LOOKS = {"known": (0, 1, 2, 3, 4), "new": (5,)}
+"""Variants of each kind that a kitchen may show: "new" ones are kept for what was never trained on."""
 _SCALE = (0.93, 1.08)
 _TRUE_COLOURS = 0.5
 
@@ -46,12 +46,12 @@ class ThingLook:
     print_seed: int = 0
 
     @classmethod
-    def sample(cls, kind: str, rng: np.random.Generator, split: str = "train") -> ThingLook:
-        """Draws a look that episodes of ``split`` ("train", "validation" or "test") may show."""
-        if split not in VARIANTS_OF_SPLIT:
-            raise ThingError(f"no split {split!r}; use one of: {', '.join(VARIANTS_OF_SPLIT)}")
-        look = cls.of_variant(kind, int(rng.choice(VARIANTS_OF_SPLIT[split])), rng)
-        return look._recoloured() if split == "train" else look
+    def sample(cls, kind: str, rng: np.random.Generator, looks: str = "known") -> ThingLook:
+        """Draws one of the ``looks`` ("known" or "new")."""
+        if looks not in VARIANTS_OF_LOOKS:
+            raise ThingError(f"no looks {looks!r}; use one of: {', '.join(VARIANTS_OF_LOOKS)}")
+        look = cls.of_variant(kind, int(rng.choice(VARIANTS_OF_LOOKS[looks])), rng)
+        return look._recoloured() if looks == "known" else look
 
     @classmethod
     def of_variant(cls, kind: str, variant: int, rng: np.random.Generator) -> ThingLook:

@@ -92,7 +92,7 @@ PALETTES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float,
 
 @dataclass(frozen=True)
 class ThingKind:
-    """A kind of thing: its maker, mass [kg], and six variants; the fifth is for validation, the sixth for test.
+    """A kind of thing: its maker, mass [kg], and six variants; the sixth is for what must be new.
 
     ``make(**variant.sizes)`` gives the shape at scale 1.
     """

@@ -1,3 +1,5 @@
+import colorsys
+
 import mujoco
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from gaze_vlm_ros.sim.things import (
     CONTENT_USER,
     KINDS,
     SEEN_GROUP,
-    VARIANTS_OF_SPLIT,
+    VARIANTS_OF_LOOKS,
     ThingError,
     ThingLook,
     ThingState,
@@ -15,6 +17,7 @@ from gaze_vlm_ros.sim.things import (
     apply_state,
     initial_state,
 )
+from gaze_vlm_ros.sim.things.shape import PALETTES
 
 EVERY_LOOK = [(kind, variant) for kind in KINDS for variant in range(len(KINDS[kind].variants))]
 
@@ -53,13 +56,32 @@ def test_the_table_has_every_kind_of_the_language_and_at_least_six_looks_each():
         assert len(shapes) >= 4, f"{kind.name}: too few geometries"
 
 
-def test_no_variant_is_shared_by_two_splits():
-    of_split = list(VARIANTS_OF_SPLIT.values())
-    assert len({variant for variants in of_split for variant in variants}) == sum(map(len, of_split))
+def test_no_variant_is_both_known_and_new():
     rng = np.random.default_rng(0)
-    for split, variants in VARIANTS_OF_SPLIT.items():
-        drawn = {ThingLook.sample("mug", rng, split).variant for _ in range(40)}
+    assert not set(VARIANTS_OF_LOOKS["known"]) & set(VARIANTS_OF_LOOKS["new"])
+    for looks, variants in VARIANTS_OF_LOOKS.items():
+        drawn = {ThingLook.sample("mug", rng, looks).variant for _ in range(40)}
         assert drawn == set(variants)
+
+
+def test_half_of_the_known_things_that_are_not_food_come_in_any_colour():
+    def unusual(kind, looks):
+        rng, found = np.random.default_rng(1), 0
+        for _ in range(200):
+            shown = ThingLook.sample(kind, rng, looks)
+            usual = {name for variant in KINDS[kind].variants for name in variant.palettes}
+            found += not any(fits(shown.colours[0], PALETTES[name]) for name in usual)
+        return found / 200
+
+    assert 0.15 < unusual("mug", "known") < 0.5 and unusual("mug", "new") == 0.0 == unusual("banana", "known")
+
+
+def fits(colour, palette):
+    hue, saturation, value = colorsys.rgb_to_hsv(*colour)
+    spans = zip((saturation, value), palette[1:], strict=True)
+    return (hue - palette[0][0]) % 1.0 <= palette[0][1] - palette[0][0] + 1e-6 and all(
+        low - 1e-6 <= x <= high + 1e-6 for x, (low, high) in spans
+    )
 
 
 @pytest.mark.parametrize(("kind", "variant"), EVERY_LOOK)
@@ -190,7 +212,7 @@ def test_states_at_the_start_are_possible_ones():
 def test_what_does_not_exist_is_named(shop):
     with pytest.raises(ThingError, match=r"no kind of thing 'sock'.*mug"):
         ThingLook.sample("sock", np.random.default_rng(0))
-    with pytest.raises(ThingError, match=r"no split 'exam'.*validation"):
+    with pytest.raises(ThingError, match=r"no looks 'exam'.*new"):
         ThingLook.sample("mug", np.random.default_rng(0), "exam")
     with pytest.raises(ThingError, match=r"no 'sock' in this kitchen.*remote"):
         apply_state(shop, "sock", ThingState())

@@ -14,6 +14,8 @@ from gaze_vlm_ros.errors import GazeVlmError
 FORMAT = "gaze-vlm-ros shards 1"
 SPLITS = ("train", "validation", "test")
 AUTO = "auto"
+LOOKS = ("known", "new")
+"""Of things: such as training may have shown, and such as it never has."""
 MAX_RATE_HZ = 30.0
 MAX_SECONDS = 3600.0
 
@@ -24,11 +26,13 @@ class DataError(GazeVlmError):
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """How every episode of a data set is recorded. ``split`` is one of SPLITS for all, or "auto": by the seed."""
+    """How every episode of a data set is recorded. ``split`` is one of SPLITS for all, or "auto": by the seed;
+    ``looks`` of the things are one of LOOKS."""
 
     seconds: float = 30.0
     rate_hz: float = 5.0
     split: str = AUTO
+    looks: str = LOOKS[0]
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate_hz <= MAX_RATE_HZ:
@@ -39,6 +43,8 @@ class RecordOptions:
             raise DataError(f"{self.seconds:g} s at {self.rate_hz:g} frames per second hold no frame; record longer")
         if self.split not in (AUTO, *SPLITS):
             raise DataError(f"unknown split {self.split!r}; there are {', '.join((AUTO, *SPLITS))}")
+        if self.looks not in LOOKS:
+            raise DataError(f"unknown looks {self.looks!r}; there are {', '.join(LOOKS)}")
 
     @property
     def frames(self) -> int:
