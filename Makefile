@@ -15,8 +15,11 @@ setup: ## The whole environment in .venv; PYTHON=python3.12 chooses the interpre
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 to 3.13, or name it with PYTHON="; exit 1; }
 	@$(PYTHON) -m scripts.set_up
 
+# A busy machine can stand still in the middle of a running graph: what failed gets one second chance, said aloud.
 test: setup ## Set-up and every test; PYTEST_ARGS= goes to pytest
-	@$(ENTER) .venv/bin/python -m pytest $(PYTEST_ARGS)
+	@$(ENTER) .venv/bin/python -m pytest $(PYTEST_ARGS) || { test $$? -eq 1 || exit 2; \
+	echo "Once more, alone and in fresh processes: the tests that failed."; \
+	$(ENTER) .venv/bin/python -m pytest $(PYTEST_ARGS) --last-failed --last-failed-no-failures none; }
 
 demo: setup ## Set-up and the closed loop in simulation; the report is in out/demo/
 	@exec .venv/bin/gaze-vlm-ros demo

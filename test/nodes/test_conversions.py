@@ -71,7 +71,7 @@ def test_stamps_keep_every_nanosecond(stamp_ns):
     assert common.nanoseconds(common.time_message(stamp_ns)) == stamp_ns
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.floats(-3, 3), min_size=6, max_size=6))
 def test_poses_survive(numbers):
     transform = make_transform(rotation_from_vector(np.array(numbers[:3])), np.array(numbers[3:]))

@@ -45,11 +45,14 @@ def lab(spin):
     assert spin(other, lambda: publisher.get_subscription_count() and other.count_publishers(names.GAZE_FILTERED))
 
     def play(samples, expected):
+        heard = len(filtered)
         for start in range(0, len(samples), 50):
             for sample in samples[start : start + 50]:
                 publisher.publish(gaze.gaze_message(sample, "camera"))
-            spin(other, seconds=0.06)
+            due = min(heard + start + 50, expected)
+            spin(other, lambda due=due: len(filtered) >= due, seconds=1.0)
         assert spin(other, lambda: len(filtered) >= expected)
+        spin(other, seconds=0.06)
         return [gaze.gaze_from(message) for message in filtered], [gaze.movement_from(message) for message in movements]
 
     return play, node, spin
