@@ -25,11 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gaze_vlm_ros.geometry.board_print import as_pdf, as_png, caption, printed
+    from gaze_vlm_ros.geometry.board_print import caption, printed, save
     from gaze_vlm_ros.geometry.registration import MarkerBoard
 
-    write = {".pdf": as_pdf, ".png": as_png}.get(args.out.suffix.lower())
-    if write is None:
+    if args.out.suffix.lower() not in (".pdf", ".png"):
         raise BoardError(f"--out must end in .pdf or .png, got {args.out}")
     if not 50 <= args.dpi <= 1200:
         raise BoardError(f"--dpi must lie in 50 to 1200, got {args.dpi}")
@@ -39,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         raise BoardError(str(error)) from error
     picture = printed(board, args.dpi)
     try:
-        args.out.write_bytes(write(picture, args.dpi))
+        save(picture, args.dpi, args.out)
     except OSError as error:
         raise BoardError(f"cannot write {args.out} ({error.strerror})") from None
     across, up = (side / args.dpi * 25.4 for side in picture.shape[::-1])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from gaze_vlm_ros.geometry.registration import MarkerBoard
 
 MM_PER_INCH = 25.4
-_POINTS_PER_INCH = 72.0
 _CAPTION_MM = 10.0
 _BAR_MM = 100.0
 
@@ -39,36 +38,12 @@ def printed(board: MarkerBoard, dpi: int) -> np.ndarray:
     return np.vstack([picture, foot])
 
 
-def as_png(picture: np.ndarray, dpi: int) -> bytes:
-    """PNG of (H, W) uint8 whose pHYs chunk gives the resolution in dots per metre."""
-    data = cv2.imencode(".png", picture)[1].tobytes()
-    per_metre = round(dpi / MM_PER_INCH * 1e3)
-    body = b"pHYs" + struct.pack(">IIB", per_metre, per_metre, 1)
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    end_of_header = 8 + 25  # signature, and the IHDR chunk, which comes first
-    return data[:end_of_header] + chunk + data[end_of_header:]
+def save(picture: np.ndarray, dpi: int, path: Path) -> None:
+    """Writes (H, W) uint8 as a PNG that states its resolution, or as a PDF whose page has its size, by the suffix.
 
-
-def as_pdf(picture: np.ndarray, dpi: int) -> bytes:
-    """PDF 1.4 of one page that is exactly as large as (H, W) uint8 at ``dpi``."""
-    height, width = picture.shape
-    across, up = (side / dpi * _POINTS_PER_INCH for side in (width, height))
-    draw = f"{across:.4f} 0 0 {up:.4f} 0 0 cm /Board Do".encode()
-    pixels = zlib.compress(picture.tobytes())
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {across:.4f} {up:.4f}] /Contents 4 0 R "
-        "/Resources << /XObject << /Board 5 0 R >> >> >>".encode(),
-        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(draw), draw),
-        b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8 "
-        b"/Filter /FlateDecode /Length %d >>\nstream\n%b\nendstream" % (width, height, len(pixels), pixels),
-    ]
-    file, places = b"%PDF-1.4\n", []
-    for number, content in enumerate(objects, start=1):
-        places.append(len(file))
-        file += b"%d 0 obj\n%b\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    count = len(objects) + 1
-    tail = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, len(file))
-    return file + b"xref\n0 %d\n0000000000 65535 f \n" % count + table + tail
+    In a PDF every pixel is black or white, without loss. Raises OSError where ``path`` cannot be written.
+    """
+    page = Image.fromarray(picture)
+    if path.suffix.lower() == ".pdf":
+        page = page.convert("1", dither=Image.Dither.NONE)
+    page.save(path, dpi=(dpi, dpi), resolution=dpi)
