@@ -28,7 +28,7 @@ class OcclusionRule(StrEnum):
 
 def heatmap(
     points_px: np.ndarray,
-    image_size: tuple[int, int],
+    image_size: tuple[float, float],
     grid: tuple[int, int],
     sigma_px: float = SIGMA_PX,
     *,
@@ -115,7 +115,7 @@ def move_point(point_px: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return np.array([x, y]) + sampled.reshape(2)
 
 
-def _mass(centre: np.ndarray, size: int, parts: int, sigma: float) -> np.ndarray:
+def _mass(centre: np.ndarray, size: float, parts: int, sigma: float) -> np.ndarray:
     """Mass (N, parts) of Gaussians at ``centre`` (N,) in equal parts of a picture side, each row summing to 1."""
     edges = np.linspace(-0.5, size - 0.5, parts + 1)
     mass = np.diff(ndtr((edges[None] - centre[:, None]) / sigma), axis=1)

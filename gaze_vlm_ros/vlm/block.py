@@ -44,7 +44,7 @@ class GazeAttention(nn.Module):
 
     def forward(self, query: Tensor, normal: Tensor, log_gaze: Tensor | None) -> tuple[Tensor, Tensor]:
         """``query`` (B, T, D), patches of mean 0 and variance 1 ``normal`` (B, T, P, D), ``log_gaze`` (B, T, P) -> the
-        update of the query (B, T, D), weights (B, T, H, P)."""
+        update of the query (B, T, D), weights (B, T, H, P), which are float32 in a block of half precision too."""
         dim, norm = query.shape[-1], self.norm_patches
         q = self.to_query(self.norm_query(query)).unflatten(-1, (self.heads, -1))
         key = self.to_key.weight.view(self.heads, -1, dim)
@@ -54,7 +54,7 @@ class GazeAttention(nn.Module):
         if log_gaze is not None:
             scores = scores + self.gaze_scale[:, None] * log_gaze[:, :, None]
         weights = scores.float().softmax(dim=-1)
-        seen = (weights @ normal) * norm.weight + norm.bias
+        seen = (weights.to(normal.dtype) @ normal) * norm.weight + norm.bias
         mixed = torch.einsum("bthd,hed->bthe", seen, value).flatten(-2)
         return self.to_out(mixed), weights
 

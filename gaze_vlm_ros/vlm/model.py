@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from transformers import LlavaForConditionalGeneration
+from transformers import LlavaForConditionalGeneration, PreTrainedModel
 
 from gaze_vlm_ros.vlm.block import BlockOutput, GazeBlock
 from gaze_vlm_ros.vlm.config import IMAGE_TOKEN_ID, GazeVLMConfig
 from gaze_vlm_ros.vlm.stem import ConvStem
+from gaze_vlm_ros.vlm.wrap.settings import WrapSettings
+from gaze_vlm_ros.vlm.wrap.wrapped import WrappedVLM
 
 
 class GazeVLM(nn.Module):
@@ -25,6 +27,14 @@ class GazeVLM(nn.Module):
         self.base.model.vision_tower.embeddings.patch_embedding = ConvStem(config.hidden, config.patch_size)
         self.block = GazeBlock(config.hidden, config.block_layers, config.block_heads, config.block_ff_mult)
         self.patch_head = nn.Linear(config.hidden, len(config.labels))
+
+    @staticmethod
+    def wrap(model: PreTrainedModel, **settings) -> WrappedVLM:
+        """Puts the block into somebody else's vision-language model; ``settings`` are the fields of ``WrapSettings``.
+
+        Raises WrapError, naming the families that can be wrapped, for a model of another one.
+        """
+        return WrappedVLM(model, WrapSettings(**settings))
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Frames (F, 3, S, S) in [-1, 1] -> projected patch tokens (F, P, D), rows first."""

@@ -84,3 +84,13 @@ def test_the_default_size_is_the_papers():
     """Depth 2, feed-forward x 4: 12 D^2 per layer, and the projection of the query."""
     count = sum(p.numel() for p in GazeBlock(192).parameters() if p.ndim == 2)
     assert count == (2 * 12 + 1) * 192**2
+
+
+def test_half_precision_gives_nearly_the_same_and_keeps_attention_in_float32(block, patches):
+    given = torch.ones(B, T, dtype=torch.bool)
+    expected = block(patches, peaked(3), given)
+    features, attention = block.bfloat16()(patches.bfloat16(), peaked(3), given)
+    assert features.dtype == torch.bfloat16
+    assert attention.dtype == torch.float32
+    torch.testing.assert_close(attention, expected.attention, atol=0.02, rtol=0)
+    torch.testing.assert_close(features.float(), expected.features, atol=0.1, rtol=0)
