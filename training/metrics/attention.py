@@ -53,8 +53,8 @@ def auc_judd(attention: np.ndarray, patch: np.ndarray) -> np.ndarray:
 def tables(judged: Judged) -> dict:
     """measure -> attention of the model, or a rival -> mean over the frames that have gaze.
 
-    Rivals: the same attention everywhere, the mean gaze of the training frames (``centre_prior``), and the heatmap
-    itself (``human_gaze``), the best there can be.
+    Rivals: the same attention everywhere and the mean gaze of the training frames (``centre_prior``); for scale the
+    heatmap itself (``human_gaze``).
     """
     heatmap = judged.data.columns["heatmap"]
     grid, target = heatmap.shape[1:], judged.column("heatmap")

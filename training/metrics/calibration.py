@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaze_vlm_ros.statistics import Estimate, cluster_bootstrap
+from gaze_vlm_ros.statistics import Estimate, cluster_bootstrap, clustered_rate
 from gaze_vlm_ros.training.answers import Input
 from gaze_vlm_ros.training.metrics.judged import Judged
 from gaze_vlm_ros.types import PredictionKind
@@ -35,7 +35,7 @@ def reliability(probability: np.ndarray, right: np.ndarray, episodes: np.ndarray
     return [
         {
             "probability": float(probability[part].mean()),
-            "accuracy": cluster_bootstrap(right[part], episodes[part].tolist()),
+            "accuracy": clustered_rate(right[part], episodes[part].tolist()),
         }
         for part in equal_mass_bins(probability)
     ]

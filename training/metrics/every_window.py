@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from gaze_vlm_ros import scoring
-from gaze_vlm_ros.statistics import cluster_bootstrap, paired_bootstrap
+from gaze_vlm_ros.statistics import clustered_rate, paired_bootstrap
 from gaze_vlm_ros.training.answers import Input
 from gaze_vlm_ros.training.metrics.judged import Judged, one_phrasing, slot_of
 from gaze_vlm_ros.types import PredictionKind
@@ -35,7 +35,7 @@ def table(judged: Judged) -> dict:
     }
     columns["repeat"] = {kind: rgb[kind][earlier] for kind in KINDS}
     right = {name: _right(texts, truth, which) for name, texts in columns.items()}
-    result = {name: {m: cluster_bootstrap(v, episodes) for m, v in scores.items()} for name, scores in right.items()}
+    result = {name: {m: clustered_rate(v, episodes) for m, v in scores.items()} for name, scores in right.items()}
     for name, (ours, rival) in _DIFFERENCES.items():
         result[name] = {m: paired_bootstrap(right[ours][m], right[rival][m], episodes) for m in right["rgb"]}
     return result

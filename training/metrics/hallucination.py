@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from gaze_vlm_ros.language import OBJECT_KINDS
-from gaze_vlm_ros.statistics import Estimate, cluster_bootstrap
+from gaze_vlm_ros.statistics import Estimate, clustered_rate
 from gaze_vlm_ros.training.metrics.judged import Judged, slot_of
 from gaze_vlm_ros.types import PredictionKind
 
@@ -38,4 +38,4 @@ def table(judged: Judged) -> dict:
 
 def _share(named: list[str | None], visible: np.ndarray, episode: np.ndarray) -> Estimate:
     naming = [i for i, kind in enumerate(named) if kind]
-    return cluster_bootstrap(is_unseen([named[i] for i in naming], visible[naming]), episode[naming].tolist())
+    return clustered_rate(is_unseen([named[i] for i in naming], visible[naming]), episode[naming].tolist())

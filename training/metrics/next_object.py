@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaze_vlm_ros.statistics import cluster_bootstrap
+from gaze_vlm_ros.statistics import clustered_rate
 from gaze_vlm_ros.training.metrics.judged import Judged, slot_of
 from gaze_vlm_ros.types import PredictionKind
 
@@ -96,7 +96,7 @@ def _at_lead(judged: Judged, lead_s: float) -> dict:
         "other_event_first": len(found) - len(asked),
         "median_lead_s": round(float(np.median(true_leads_s)), 3) if asked else None,
         "accuracy": {
-            source: cluster_bootstrap([a == b for a, b in zip(objects, truths, strict=True)], numbers)
+            source: clustered_rate([a == b for a, b in zip(objects, truths, strict=True)], numbers)
             for source, objects in said.items()
         },
     }

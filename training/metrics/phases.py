@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from gaze_vlm_ros.scoring import Point
-from gaze_vlm_ros.statistics import Estimate, cluster_bootstrap
+from gaze_vlm_ros.statistics import Estimate, clustered_rate
 from gaze_vlm_ros.training.metrics.judged import SLOTS, Judged, Points, slot_of
 from gaze_vlm_ros.vlm.tokenizer import KINDS
 
@@ -22,7 +22,7 @@ def accuracy(points: Points) -> dict[str, Estimate]:
         "repeat": [point.repeated for point in points.judged],
     }
     return {
-        name: cluster_bootstrap([a == b for a, b in zip(texts, truths, strict=True)], points.episodes)
+        name: clustered_rate([a == b for a, b in zip(texts, truths, strict=True)], points.episodes)
         for name, texts in said.items()
     }
 
