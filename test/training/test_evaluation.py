@@ -165,6 +165,19 @@ def test_the_truth_reaches_no_answer(runs, source):
     assert answer(model, tokenizer, data, windows, source).ranked == before.ranked
 
 
+@pytest.mark.parametrize(
+    ("column", "moves"), [("heatmap", {Input.ORACLE}), ("heatmap_input", {Input.GAZE, Input.SHUFFLED})]
+)
+def test_the_oracle_alone_is_given_the_heatmap_that_supervises(runs, column, moves):
+    model, tokenizer = load_checkpoint(runs / "vlm" / "checkpoint")
+    data = TokenSet(runs / "tokens", model.config)
+    windows = data.of_split("test")
+    before = {source: answer(model, tokenizer, data, windows, source) for source in Input}
+    data.columns[column] = np.roll(data.columns[column], (3, 5), axis=(1, 2))
+    after = {source: answer(model, tokenizer, data, windows, source) for source in Input}
+    assert {source for source in Input if after[source].ranked != before[source].ranked} == moves
+
+
 def test_gaze_reaches_no_score_of_frames_alone(runs, result, tmp_path):
     def change(columns):
         for name in ("heatmap", "heatmap_input"):

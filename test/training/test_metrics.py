@@ -150,6 +150,9 @@ def test_the_reliability_table_rises():
 @pytest.mark.parametrize(
     ("said", "truth", "score"),
     [
+        # The example of Lin 2004, section 3.1.
+        ("police kill the gunman", "police killed the gunman", 3 / 4),
+        ("the gunman kill police", "police killed the gunman", 2 / 4),
         (TRAY, TRAY, 1.0),
         (MAT, TRAY, 5 / 6),
         ("reaching for the mug", "Moving the mug to the tray", 2 * 2 / (4 + 6)),

@@ -19,9 +19,11 @@ def equal_mass_bins(probability: np.ndarray, bins: int = BINS) -> list[np.ndarra
 
 
 def expected_calibration_error(probability: np.ndarray, right: np.ndarray, bins: int = BINS) -> Estimate:
-    """Mean over the cases of |accuracy - mean probability| of their equal-mass bin (Nixon et al. 2019).
+    """Mean over the cases of |accuracy - mean probability| of their bin (Guo et al. 2017), bins of equal mass (Nguyen
+    and O'Connor 2015).
 
-    ``probability`` and ``right`` (N,). It has no interval: resampling adds to it, and would lie above the figure.
+    ``probability`` and ``right`` (N,). It has no interval: resampling makes every bin noisier, and noise adds to this
+    figure, so the interval would lie above it.
     """
     if not len(probability):
         return Estimate(None, 0)
