@@ -26,6 +26,9 @@ class Input(StrEnum):
     """Frames, and gaze where it is valid."""
     SHUFFLED = "shuffled_gaze"
     """Frames, and the gaze of another episode."""
+    ORACLE = "oracle_gaze"
+    """Frames, and the heatmap that supervises: the gaze carried to each frame by its hits in 3-D, which no live model
+    has."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Answers:
     def texts(self, kind: PredictionKind) -> list[str]:
         """The best sentence of each window, as it is published live."""
         return [window[KINDS.index(kind)][0].text for window in self.ranked]
+
+    def probabilities(self, kind: PredictionKind) -> np.ndarray:
+        """The probability (W,) of each window's best sentence, as it is published live."""
+        return np.array([window[KINDS.index(kind)][0].probability for window in self.ranked])
 
     def greedy_texts(self, kind: PredictionKind) -> list[str]:
         """The plain greedy sentence of each window, before any ranking."""
@@ -57,7 +64,7 @@ def answer(
         if source is Input.RGB:
             output = model.attend(tokens)
         else:
-            gaze = data.gaze(others[part])
+            gaze = data.gaze(others[part], "heatmap" if source is Input.ORACLE else "heatmap_input")
             output = model.attend(tokens, gaze, gaze.sum(-1) > 0)
         ranked += decoder.ranked(output.features)
         attention.append(output.attention[:, -1].numpy())

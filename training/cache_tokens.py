@@ -23,7 +23,10 @@ from gaze_vlm_ros.vlm.config import GazeVLMConfig
 from gaze_vlm_ros.vlm.frames import to_pixels
 from gaze_vlm_ros.vlm.model import GazeVLM
 
-PER_FRAME = ("stamp_s", "heatmap", "heatmap_input", "gaze_px", "activity", "event", "event_time_s", "phase_id")
+PER_FRAME = (
+    *("stamp_s", "heatmap", "heatmap_input", "gaze_px", "activity", "event", "event_time_s", "phase_id"),
+    *("activity_start_s", "visible"),
+)
 _BATCH = 32
 
 
@@ -37,12 +40,17 @@ def encoder_digest(model: GazeVLM) -> str:
 
 
 def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
-    """Encodes the episodes of ``data`` with the checkpoint ``encoder`` into ``out``, unless that is done."""
+    """Encodes the episodes of ``data`` with the checkpoint ``encoder`` into ``out``, unless that is done.
+
+    The tokens of a cache of an earlier form are kept; what else is known of the frames is then read anew.
+    """
     model, _ = load_checkpoint(encoder)
-    card = {"encoder_sha256": encoder_digest(model), "data_sha256": data_digest(data)}
-    if _card(out) == card:
+    source = {"encoder_sha256": encoder_digest(model), "data_sha256": data_digest(data)}
+    card, found = source | {"columns": list(PER_FRAME)}, _card(out)
+    if found == card:
         say(f"{out} already holds these tokens")
         return
+    has_tokens = found is not None and source.items() <= found.items()
     episodes, faults = read_episodes(data)
     for fault in faults:
         say(f"left out: {fault}")
@@ -51,7 +59,8 @@ def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
         raise DataError(f"{data} has {grid} patches, {encoder} has {model.config.grid}; generate or pretrain anew")
     out.mkdir(parents=True, exist_ok=True)
     (out / "cache.json").unlink(missing_ok=True)
-    _write_tokens(model, model.config, episodes, out / "tokens.npy")
+    if not has_tokens:
+        _write_tokens(model, model.config, episodes, out / "tokens.npy")
     _write_frames(episodes, out / "frames.npz")
     write_atomically(out / "cache.json", (json.dumps(card, indent=2) + "\n").encode())
     say(f"{sum(map(len, episodes))} frames of {len(episodes)} episodes in {out}")

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from gaze_vlm_ros.gaze.heatmap import SIGMA_PX, heatmap
-from gaze_vlm_ros.language import plain
-from gaze_vlm_ros.training.shards.codec import LABELS, RGB
+from gaze_vlm_ros.language import OBJECT_KINDS, plain
+from gaze_vlm_ros.training.shards.codec import LABELS, RGB, SEGMENTATION
 from gaze_vlm_ros.training.shards.reader import StoredEpisode, read_shards, shard_paths
 from gaze_vlm_ros.training.shards.schema import SPLITS, DataError
 
@@ -34,7 +34,9 @@ class Episode:
     (N, rows, columns), index into ``label_names``; ``heatmap`` float32 (N, rows, columns), the gaze of the last 200 ms
     carried to the frame by its 3-D hits; ``heatmap_input`` likewise, from raw gaze pixels, as a live model gets it;
     zeros where gaze is missing; ``gaze_px`` (N, 2) in a picture of 640x480; ``activity``, ``event`` str (N,), each in
-    its plain phrasing; ``event_time_s`` (N,); ``phase_id`` int (N,).
+    its plain phrasing; ``event_time_s`` (N,); ``phase_id`` int (N,); ``activity_start_s`` (N,), when the present
+    activity began, to a frame of the recording, NaN for the one that the recording begins with; ``visible`` bool
+    (N, len(OBJECT_KINDS)), the kinds of thing that at least one pixel of the picture shows.
     """
 
     number: int
@@ -51,6 +53,8 @@ class Episode:
     event: np.ndarray
     event_time_s: np.ndarray
     phase_id: np.ndarray
+    activity_start_s: np.ndarray
+    visible: np.ndarray
 
     def __len__(self) -> int:
         return len(self.stamp_s)
@@ -70,6 +74,7 @@ def read_episode(stored: StoredEpisode) -> Episode:
     wanted = np.arange(FRAME_PERIOD_S, stamp_s[-1] + 1e-6, FRAME_PERIOD_S)
     kept = np.unique(np.abs(stamp_s[None] - wanted[:, None]).argmin(axis=1))
     labels = [stored.labels[index] for index in kept]
+    activity = np.array([plain(str(text), "activity") for text in stored.column("activity")])
     jpegs = [np.frombuffer(stored.members[RGB][index], np.uint8) for index in kept]
     scale = np.array(CAMERA_SIZE) / (header.width, header.height)
     grid = labels[0].patch_label.shape
@@ -88,11 +93,26 @@ def read_episode(stored: StoredEpisode) -> Episode:
         heatmap=maps([item.gaze_carried_px for item in labels]),
         heatmap_input=maps([item.gaze_recent_px for item in labels]),
         gaze_px=(np.stack([item.gaze_px for item in labels]) + 0.5) * scale - 0.5,
-        activity=np.array([plain(item.activity, "activity") for item in labels]),
+        activity=activity[kept],
         event=np.array([plain(item.event, "event") for item in labels]),
         event_time_s=np.array([item.event_time_s for item in labels]),
         phase_id=np.array([item.phase for item in labels]),
+        activity_start_s=_start_s(activity, stamp_s)[kept],
+        visible=np.stack([_shown(stored.picture(SEGMENTATION, index), header.classes) for index in kept]),
     )
+
+
+def _start_s(activity: np.ndarray, stamp_s: np.ndarray) -> np.ndarray:
+    """When the run of equal activities (N,) began that each frame lies in; NaN for the first run."""
+    begins = np.r_[False, activity[1:] != activity[:-1]]
+    first = np.maximum.accumulate(np.where(begins, np.arange(len(activity)), 0))
+    return np.where(first > 0, stamp_s[first], np.nan)
+
+
+def _shown(segmentation: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Which of OBJECT_KINDS a picture of ``classes`` shows."""
+    shown = {classes[index] for index in np.unique(segmentation)}
+    return np.array([kind in shown for kind in OBJECT_KINDS])
 
 
 def read_episodes(folder: Path) -> tuple[list[Episode], list[str]]:
@@ -103,7 +123,7 @@ def read_episodes(folder: Path) -> tuple[list[Episode], list[str]]:
     episodes, faults = [], []
     for path in shard_paths(Path(folder)):
         try:
-            episodes += map(read_episode, read_shards(path, members=(RGB, LABELS)))
+            episodes += map(read_episode, read_shards(path, members=(RGB, SEGMENTATION, LABELS)))
         except DataError as error:
             faults.append(str(error))
     if not episodes:

@@ -5,22 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from gaze_vlm_ros.training.metrics.markdown import sections, table_of
 from gaze_vlm_ros.training.provenance import load_stages
 from gaze_vlm_ros.vlm.checkpoint import CONFIG, WEIGHTS, write_atomically
 from gaze_vlm_ros.vlm.domain import DOMAIN
 
 EVALUATION_FILE, DOMAIN_FILE = "evaluation.json", "domain.json"
-
-_WINDOW_ROWS = (
-    ("rgb", "**frames only**"),
-    ("gaze", "**frames and gaze**"),
-    ("shuffled_gaze", "frames and another episode's gaze"),
-    ("rgb_plain_greedy", "frames only, greedy without ranking"),
-    ("repeat", "repeat: its own output 2 s earlier"),
-    ("majority", "majority of the judged windows"),
-)
-_DIFFERENCES = ("gaze_minus_rgb", "shuffled_gaze_minus_rgb", "rgb_minus_repeat", "rgb_minus_majority")
-_COLUMNS = (("activity", "activity, exact"), ("event", "event, exact"), ("event_object", "event, object"))
 
 
 def write_card(checkpoint: Path, evaluation: dict) -> None:
@@ -36,14 +26,7 @@ def write_card(checkpoint: Path, evaluation: dict) -> None:
         _domain(checkpoint),
         f"## Evaluation on the {evaluation['split']} episodes",
         _scope(evaluation),
-        "### Once per phase (activity) and per event",
-        _per_phase(evaluation["per_phase"]),
-        "### Every window, free-running",
-        _per_window(evaluation["per_window"]),
-        "### Teacher-forced: NOT comparable with the tables above",
-        _teacher_forced(evaluation["teacher_forced"]),
-        "### Attention within two patches of the gaze, newest frame",
-        _mass(evaluation["attention_mass_within_2_patches"]),
+        *sections(evaluation),
     ]
     write_atomically(checkpoint / "README.md", ("\n\n".join(parts) + "\n").encode())
 
@@ -74,7 +57,9 @@ def _stages(checkpoint: Path) -> str:
         ]
         for s in stages
     ]
-    return _table(["stage", "steps", "minutes", "seed", "episodes", "data sha256", "settings", "validation"], rows) + (
+    return table_of(
+        ["stage", "steps", "minutes", "seed", "episodes", "data sha256", "settings", "validation"], rows
+    ) + (
         "\n\n```\n"
         f"python -m gaze_vlm_ros.training.pretrain_encoder --data DATA{glances}\n"
         "python -m gaze_vlm_ros.training.cache_tokens --data DATA\n"
@@ -100,7 +85,7 @@ def _domain(checkpoint: Path) -> str:
         f"{found['worst_test_episode']:.0%} of the pictures are marked. A prediction is out of domain where its\n"
         "newest picture is, or more than half of its window. This tells another world apart; it does not\n"
         "tell when the model errs in its own.\n\n"
-    ) + _table(["shown", "marked out of domain", "n"], rows)
+    ) + table_of(["shown", "marked out of domain", "n"], rows)
 
 
 def _percent(estimate: dict) -> str:
@@ -112,43 +97,3 @@ def _scope(evaluation: dict) -> str:
         f"{evaluation['episodes']} episodes, {evaluation['windows']} windows; no episode of training among them.\n"
         "One seed. Brackets: 95 % interval, whole episodes resampled."
     )
-
-
-def _per_phase(table: dict) -> str:
-    rows = [
-        [
-            source.replace("_", " "),
-            kind,
-            *map(_figure, map(scores.get, ("model", "repeat", "majority"))),
-            str(scores["model"]["n"]),
-        ]
-        for source, kinds in table.items()
-        for kind, scores in kinds.items()
-    ]
-    return _table(["input", "task", "model", "repeat (own output 2 s earlier)", "majority", "n"], rows)
-
-
-def _per_window(table: dict) -> str:
-    rows = [[label, *(_figure(table[key][column]) for column, _ in _COLUMNS)] for key, label in _WINDOW_ROWS]
-    rows += [[key.replace("_", " "), *(_figure(table[key][column]) for column, _ in _COLUMNS)] for key in _DIFFERENCES]
-    return _table(["input", *(title for _, title in _COLUMNS)], rows)
-
-
-def _teacher_forced(table: dict) -> str:
-    rows = [[source, _figure(scores["sentence"]), _figure(scores["word"])] for source, scores in table.items()]
-    return _table(["input", "sentence", "word"], rows)
-
-
-def _mass(table: dict) -> str:
-    return _table(["attention of", "mass"], [[name.replace("_", " "), _figure(v)] for name, v in table.items()])
-
-
-def _figure(estimate: dict) -> str:
-    if estimate["value"] is None:
-        return "-"
-    interval = estimate["ci95"]
-    return f"{estimate['value']:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])

@@ -75,6 +75,10 @@ class TokenSet:
         """Rows of the newest frames of ``windows``."""
         return self._windows[windows, -1]
 
+    def rows(self, windows: np.ndarray) -> np.ndarray:
+        """Rows (B, T) of all frames of ``windows``, oldest first."""
+        return self._windows[windows]
+
     def pooled(self, split: str) -> Tensor:
         """Every frame of one split, its tokens averaged over the picture: (F, D). DataError where there is none."""
         rows = np.flatnonzero(self.columns["split"] == SPLITS.index(split))
@@ -85,10 +89,10 @@ class TokenSet:
 
     def gaze(self, windows: np.ndarray, column: str = "heatmap_input") -> Tensor:
         """Heatmaps (B, T, P) of ``windows``, zeros where gaze is missing."""
-        return torch.from_numpy(self.columns[column][self._windows[windows]]).flatten(2)
+        return torch.from_numpy(self.columns[column][self.rows(windows)]).flatten(2)
 
     def batch(self, windows: np.ndarray) -> Batch:
-        tokens = torch.from_numpy(self._tokens[self._windows[windows]]).float()
+        tokens = torch.from_numpy(self._tokens[self.rows(windows)]).float()
         return Batch(tokens, self.gaze(windows, "heatmap"), self.gaze(windows))
 
 

@@ -1,7 +1,7 @@
 """Free-running greedy decoding with a key-value cache, and the ranked alternatives at its most uncertain word.
 
 Nothing here ever sees a target sentence: what the model said is all that it reads (teacher-forced scores live in
-``gaze_vlm_ros.training.evaluate_vlm`` and in a column of their own).
+``gaze_vlm_ros.training.metrics.teacher_forced`` and in a column of their own).
 """
 
 from __future__ import annotations

@@ -1,10 +1,13 @@
 """Training gets one frame in half a second of each stored episode; windows follow the streaming rule."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from synthetic import CAMERA, FRAMES, GRID, squares, write_data, write_squares
+from synthetic import CAMERA, FRAMES, GRID, Squares, squares, write_data, write_squares
 
 from gaze_vlm_ros.gaze.heatmap import SIGMA_PX, heatmap
+from gaze_vlm_ros.language import OBJECT_KINDS
 from gaze_vlm_ros.training.data import DataError, of_split, read_episode, read_episodes, window_indices
 from gaze_vlm_ros.training.shards.reader import read_shards
 from gaze_vlm_ros.training.shards.schema import RecordOptions
@@ -40,6 +43,30 @@ def test_a_faster_recording_is_thinned_out(tmp_path):
     episode = read_episodes(tmp_path)[0][0]
     assert episode.stamp_s.tolist() == pytest.approx([0.4, 1.0, 1.4, 2.0, 2.4, 3.0])
     assert len(episode.jpeg_offset) == len(episode) + 1 == 7
+
+
+def test_an_activity_began_when_its_meaning_changed(tmp_path):
+    """Known to a frame of the recording, of which training skips some; another phrasing is no new activity."""
+    options = RecordOptions(seconds=3.0, rate_hz=5.0)
+    said = ["looking around"] * 3 + ["glancing around"] * 4 + ["reaching for the mug"] * 8
+    plain = squares(3, options)
+    frames = (
+        replace(frame, labels=replace(frame.labels, activity=text))
+        for frame, text in zip(plain.frames, said, strict=True)
+    )
+    writer = ShardWriter(tmp_path, options)
+    writer.write(3, Squares(plain.header, frames))
+    writer.finish([3])
+    episode = read_episodes(tmp_path)[0][0]
+    assert np.isnan(episode.activity_start_s[:3]).all(), "when the first one began is not known"
+    assert episode.activity_start_s[3:].tolist() == pytest.approx([1.6] * 3)
+
+
+def test_the_kinds_that_a_picture_shows(tmp_path):
+    (stored,) = read_shards(write_squares(tmp_path, [3]))
+    visible = read_episode(stored).visible
+    assert visible.shape == (FRAMES, len(OBJECT_KINDS)) and visible.dtype == bool
+    assert {OBJECT_KINDS[i] for i in np.flatnonzero(visible[0])} == {"mug", "bowl"}
 
 
 def test_one_bad_shard_is_left_out_and_reported(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from synthetic import CAMERA, LABELS, write_data
+from tiny_run import SETTINGS, TINY, steps
 
 from gaze_vlm_ros.training import cache_tokens, evaluate_vlm, fit_domain, pretrain_encoder, train_vlm
 from gaze_vlm_ros.training.answers import Input, answer, other_episodes
@@ -22,30 +23,8 @@ from gaze_vlm_ros.training.token_set import Sentences, TokenSet
 from gaze_vlm_ros.training.train_vlm import SettingsError, VLMSettings, drawn, window_losses
 from gaze_vlm_ros.types import Frame, GazeSample, PredictionKind
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint
-from gaze_vlm_ros.vlm.config import GazeVLMConfig
 from gaze_vlm_ros.vlm.predictor import StreamingPredictor
 from gaze_vlm_ros.vlm.tokenizer import KINDS
-
-TINY = GazeVLMConfig(
-    hidden=48, vision_layers=1, vision_heads=2, vision_ff=96, text_layers=2, text_heads=2, text_ff=96, block_heads=4
-)
-SETTINGS = VLMSettings(batch=16)
-
-
-def steps(count):
-    return LoopSettings(minutes=None, steps=count, learning_rate=3e-3, evaluations=1)
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("runs")
-    write_data(folder / "data")
-    pretrain_encoder.pretrain(folder / "data", folder / "encoder", steps(60), EncoderSettings(batch=8), TINY)
-    cache_tokens.cache_tokens(folder / "data", folder / "encoder" / "checkpoint", folder / "tokens")
-    inputs = folder / "tokens", folder / "encoder" / "checkpoint"
-    train_vlm.train_vlm(*inputs, folder / "vlm", steps(200), SETTINGS, "squares")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -252,9 +231,3 @@ def test_a_frame_without_an_event_is_not_scored(trained):
 def test_settings_out_of_range_are_refused(bad):
     with pytest.raises(SettingsError):
         VLMSettings(**bad)
-
-
-def test_near_gaze_is_a_disc_of_two_patches():
-    near = evaluate_vlm.near_gaze(np.array([[7.5, 7.5]]), (14, 14)).reshape(14, 14)
-    assert near.sum() == 13
-    assert near[7, 5] and near[9, 7] and not near[9, 9]
