@@ -7,8 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def augment(pixels: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Each picture of (F, 3, S, S) in [-1, 1] gets its own change; ``labels`` (F, rows, cols) are mirrored with it."""
+def augment(pixels: Tensor, *labels: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Each picture of (F, 3, S, S) in [-1, 1] gets its own change; ``labels``, each (F, rows, columns), are mirrored
+    with it.
+    """
     count = len(pixels)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -21,4 +23,4 @@ def augment(pixels: Tensor, labels: Tensor, generator: torch.Generator) -> tuple
     pixels = (pixels + share * (blurred - pixels)).clamp(-1.0, 1.0)
     mirrored = torch.rand(count, generator=generator) < 0.5
     pixels = torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels)
-    return pixels, torch.where(mirrored[:, None, None], labels.flip(-1), labels)
+    return pixels, *(torch.where(mirrored[:, None, None], item.flip(-1), item) for item in labels)

@@ -31,7 +31,8 @@ class Episode:
     """One episode of N frames, one in 0.5 s.
 
     ``jpeg_data`` uint8 and ``jpeg_offset`` int64 (N + 1) hold the pictures; ``stamp_s`` (N,); ``patch_label`` uint8
-    (N, rows, columns), index into ``label_names``; ``heatmap`` float32 (N, rows, columns), the gaze of the last 200 ms
+    (N, rows, columns), index into ``label_names``; ``half_label`` uint8 (N, 2 rows, 2 columns), the class in the middle
+    of each half patch; ``heatmap`` float32 (N, rows, columns), the gaze of the last 200 ms
     carried to the frame by its 3-D hits; ``heatmap_input`` likewise, from raw gaze pixels, as a live model gets it;
     zeros where gaze is missing; ``gaze_px`` (N, 2) in a picture of 640x480; ``activity``, ``event`` str (N,), each in
     its plain phrasing; ``event_time_s`` (N,); ``phase_id`` int (N,); ``activity_start_s`` (N,), when the present
@@ -46,6 +47,7 @@ class Episode:
     jpeg_offset: np.ndarray
     stamp_s: np.ndarray
     patch_label: np.ndarray
+    half_label: np.ndarray
     heatmap: np.ndarray
     heatmap_input: np.ndarray
     gaze_px: np.ndarray
@@ -78,6 +80,7 @@ def read_episode(stored: StoredEpisode) -> Episode:
     jpegs = [np.frombuffer(stored.members[RGB][index], np.uint8) for index in kept]
     scale = np.array(CAMERA_SIZE) / (header.width, header.height)
     grid = labels[0].patch_label.shape
+    segmentations = [stored.picture(SEGMENTATION, index) for index in kept]
 
     def maps(points: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack([heatmap((item + 0.5) * scale - 0.5, CAMERA_SIZE, grid, SIGMA_PX) for item in points])
@@ -90,6 +93,7 @@ def read_episode(stored: StoredEpisode) -> Episode:
         jpeg_offset=np.cumsum([0, *map(len, jpegs)]).astype(np.int64),
         stamp_s=stamp_s[kept],
         patch_label=np.stack([item.patch_label for item in labels]),
+        half_label=np.stack([_middles(item, grid) for item in segmentations]),
         heatmap=maps([item.gaze_carried_px for item in labels]),
         heatmap_input=maps([item.gaze_recent_px for item in labels]),
         gaze_px=(np.stack([item.gaze_px for item in labels]) + 0.5) * scale - 0.5,
@@ -98,7 +102,7 @@ def read_episode(stored: StoredEpisode) -> Episode:
         event_time_s=np.array([item.event_time_s for item in labels]),
         phase_id=np.array([item.phase for item in labels]),
         activity_start_s=_start_s(activity, stamp_s)[kept],
-        visible=np.stack([_shown(stored.picture(SEGMENTATION, index), header.classes) for index in kept]),
+        visible=np.stack([_shown(item, header.classes) for item in segmentations]),
     )
 
 
@@ -107,6 +111,12 @@ def _start_s(activity: np.ndarray, stamp_s: np.ndarray) -> np.ndarray:
     begins = np.r_[False, activity[1:] != activity[:-1]]
     first = np.maximum.accumulate(np.where(begins, np.arange(len(activity)), 0))
     return np.where(first > 0, stamp_s[first], np.nan)
+
+
+def _middles(segmentation: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """Half patches (2 rows, 2 columns) of a picture (H, W): the class of the pixel in the middle of each."""
+    high, wide = (side // (2 * patches) for side, patches in zip(segmentation.shape, grid, strict=True))
+    return segmentation[high // 2 :: high, wide // 2 :: wide]
 
 
 def _shown(segmentation: np.ndarray, classes: Sequence[str]) -> np.ndarray:

@@ -66,7 +66,7 @@ class LoopSettings:
 
 def train(
     model: nn.Module,
-    losses: Callable[[int], dict[str, Tensor]],
+    losses: Callable[[int, float], dict[str, Tensor]],
     evaluate: Callable[[], dict[str, float]],
     settings: LoopSettings,
     folder: Path,
@@ -74,8 +74,9 @@ def train(
 ) -> Position:
     """Trains the parameters of ``model`` that require a gradient; resumes what ``folder`` holds.
 
-    ``losses(step)`` returns named scalars, of which ``loss`` is minimised. ``evaluate()`` is called ``evaluations``
-    times and at the end. ``about`` names what else the run depends on; a run is resumed only where it is the same.
+    ``losses(step, progress)`` returns named scalars, of which ``loss`` is minimised; ``progress`` is the share of the
+    budget that is spent. ``evaluate()`` is called ``evaluations`` times and at the end. ``about`` names what else the
+    run depends on; a run is resumed only where it is the same.
     Raises LoopError where the loss is not finite, RunError where ``folder`` cannot be continued.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,7 @@ def _step(model, optimizer, losses, step, settings, progress, sums) -> None:
     for group in optimizer.param_groups:
         group["lr"] = settings.rate(progress)
     model.train()
-    parts = losses(step)
+    parts = losses(step, progress)
     if not torch.isfinite(parts["loss"]):
         raise LoopError(f"the loss is {parts['loss'].item()} at step {step}; lower the learning rate and start afresh")
     optimizer.zero_grad(set_to_none=True)

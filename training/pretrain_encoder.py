@@ -1,15 +1,15 @@
 """Stage 1: the frame encoder learns what every patch shows, from the simulator's segmentation.
 
-A language model can only speak of what the tokens hold; twenty minutes of dense labels give a small encoder that names
-things, hand and arm patch by patch. So that a token also goes on saying *where* its patch is, which naming things does
-not ask for, a linear probe reads the position off it in training. Encoder, projector and classifier are trained
-together, then frozen.
+A language model can only speak of what the tokens hold; dense labels give a small encoder that names things, hand and
+arm patch by patch. Its convolutions name half patches too, which teaches them sooner. So that a token also goes on
+saying *where* its patch is, which naming things does not ask for, a linear probe reads the position off it in training.
+Encoder, projector and classifier are trained together, then frozen.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaze_vlm_ros.language import vocabulary
+from gaze_vlm_ros.language import OBJECT_KINDS, vocabulary
 from gaze_vlm_ros.training.augment import augment
+from gaze_vlm_ros.training.collage import collage
 from gaze_vlm_ros.training.command import add_loop_arguments, bfloat16_pays, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import Episode, of_split, read_episodes
 from gaze_vlm_ros.training.loop import LoopSettings, train
@@ -32,30 +33,43 @@ from gaze_vlm_ros.vlm.tokenizer import SentenceTokenizer
 
 VALIDATION_FRAMES = 256
 POSITION_WEIGHT = 0.3
+HALVES_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """``bfloat16``: multiply in half precision; by default where the processor can."""
+    """``collages``: the share of the time, from the beginning, in which pictures are put together from parts that show
+    things. ``bfloat16``: multiply in half precision; by default where the processor can.
+    """
 
     batch: int = 32
+    collages: float = 0.7
     bfloat16: bool = field(default_factory=bfloat16_pays)
 
 
 class EncoderTask(nn.Module):
-    """What is trained: the model's encoder, and the probe for positions, which is thrown away afterwards."""
+    """What is trained: the model's encoder, and two helpers that are thrown away afterwards: the probe for positions
+    and the classifier of half patches.
+    """
 
     def __init__(self, model: GazeVLM) -> None:
         super().__init__()
         self.model = model
         self.position = nn.Linear(model.config.hidden, 2)
+        self.halves = nn.Conv2d(model.stem.half_width, len(model.config.labels), 1)
         axes = [(torch.arange(side) + 0.5) * 2 / side - 1 for side in model.config.grid]
         self.register_buffer("centres", torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, 1))
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels (F, 3, S, S) -> class logits (F, P, labels), mean squared error of the positions (picture = -1..1)."""
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pixels (F, 3, S, S) -> class logits (F, P, labels) of patches and (F, labels, 2 rows, 2 columns) of half
+        patches, mean squared error of the positions (picture = -1..1).
+        """
+        between: list[Tensor] = []
+        hook = self.model.stem.halves.register_forward_hook(lambda _module, _inputs, output: between.append(output))
         tokens = self.model.encode(pixels)
-        return self.model.classify(tokens), (self.position(tokens) - self.centres).square().mean()
+        hook.remove()
+        misplaced = (self.position(tokens) - self.centres).square().mean()
+        return self.model.classify(tokens), self.halves(between[0]), misplaced
 
 
 class FrameSet:
@@ -68,11 +82,13 @@ class FrameSet:
     def __len__(self) -> int:
         return len(self._where)
 
-    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Pixels (F, 3, S, S) in [-1, 1] and labels (F, rows, cols)."""
-        where = [self._where[index] for index in indices]
-        labels = np.stack([self._episodes[e].patch_label[i] for e, i in where]).astype(np.int64)
-        return to_pixels([self._episodes[e].frame(i) for e, i in where]), torch.from_numpy(labels)
+    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """Pixels (F, 3, S, S) in [-1, 1], labels (F, rows, columns) and those of half patches."""
+        where = [(self._episodes[e], i) for e, i in (self._where[index] for index in indices)]
+        pixels = to_pixels([episode.frame(i) for episode, i in where])
+        labels = np.stack([episode.patch_label[i] for episode, i in where]).astype(np.int64)
+        halves = np.stack([episode.half_label[i] for episode, i in where]).astype(np.int64)
+        return pixels, torch.from_numpy(labels), torch.from_numpy(halves)
 
 
 def class_weights(episodes: list[Episode], classes: int) -> Tensor:
@@ -82,14 +98,20 @@ def class_weights(episodes: list[Episode], classes: int) -> Tensor:
     return torch.from_numpy(weights / weights[counts > 0].mean()).float()
 
 
-def confusion_scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """Share of patches named right, and the mean over the classes that occur of their intersection over union."""
+def confusion_scores(logits: Tensor, labels: Tensor, things: Tensor) -> dict[str, float]:
+    """Share of patches named right, of all and of those that show one of the classes ``things`` (K,), and the mean over
+    the classes that occur of their intersection over union.
+    """
     classes = logits.shape[-1]
     pairs = (labels.flatten() * classes + logits.argmax(-1).flatten()).bincount(minlength=classes**2)
     matrix = pairs.view(classes, classes).double()
     hits, truths = matrix.diag(), matrix.sum(1)
     overlap = hits / (truths + matrix.sum(0) - hits).clamp_min(1)
-    return {"accuracy": float(hits.sum() / matrix.sum()), "mean_iou": float(overlap[truths > 0].mean())}
+    return {
+        "accuracy": float(hits.sum() / matrix.sum()),
+        "things_accuracy": float(hits[things].sum() / truths[things].sum().clamp_min(1)),
+        "mean_iou": float(overlap[truths > 0].mean()),
+    }
 
 
 def pretrain(
@@ -121,32 +143,36 @@ def pretrain(
     task = EncoderTask(model)
     frames, held_out = FrameSet(shown), FrameSet(of_split(episodes, "validation"))
     weights = class_weights(shown, len(names))
+    things = torch.tensor([index for index, name in enumerate(names) if name in OBJECT_KINDS])
     checked = np.linspace(0, len(held_out) - 1, min(VALIDATION_FRAMES, len(held_out))).astype(int)
 
-    def cost(pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def cost(pixels: Tensor, labels: Tensor, halves: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
-            logits, misplaced = task(pixels)
+            logits, half_logits, misplaced = task(pixels.contiguous(memory_format=torch.channels_last))
         named = F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), weights)
-        return named + POSITION_WEIGHT * misplaced.float(), logits.float()
+        halves_named = F.cross_entropy(half_logits.float(), halves, weights)
+        return named + HALVES_WEIGHT * halves_named + POSITION_WEIGHT * misplaced.float(), logits.float()
 
-    def losses(step: int) -> dict[str, Tensor]:
+    def losses(step: int, progress: float) -> dict[str, Tensor]:
         rng = np.random.default_rng([loop.seed, step])
-        pixels, labels = augment(*frames.batch(rng.integers(len(frames), size=settings.batch)), torch.default_generator)
-        return {"loss": cost(pixels, labels)[0]}
+        drawn = frames.batch(rng.integers(len(frames), size=settings.batch))
+        if progress < settings.collages:
+            drawn = collage(*drawn, things.numpy(), rng)
+        return {"loss": cost(*augment(*drawn, generator=torch.default_generator))[0]}
 
     def evaluate() -> dict[str, float]:
         parts = [held_out.batch(part) for part in np.array_split(checked, max(1, len(checked) // 32))]
         scored = [(*cost(*part), part[1]) for part in parts]
         logits, labels = torch.cat([s[1] for s in scored]), torch.cat([s[2] for s in scored])
-        return {"loss": float(torch.stack([s[0] for s in scored]).mean()), **confusion_scores(logits, labels)}
+        return {"loss": float(torch.stack([s[0] for s in scored]).mean()), **confusion_scores(logits, labels, things)}
 
-    about = {"frames": len(frames), "batch": settings.batch, "config": config.to_dict()}
+    about = {"frames": len(frames), **asdict(settings), "config": config.to_dict()}
     position = train(task, losses, evaluate, loop, out, about)
     with torch.no_grad():
         final = evaluate()
     save_checkpoint(out / "checkpoint", model, tokenizer)
     done = position.step, position.elapsed_s, loop.seed, data_digest(data), len(episodes), final
-    chosen = {"batch": settings.batch, "learning_rate": loop.learning_rate}
+    chosen = {"batch": settings.batch, "collages": settings.collages, "learning_rate": loop.learning_rate}
     if glances:
         chosen |= {"glances": len(more), "glances_sha256": data_digest(glances)[:12]}
     save_stages(out / "checkpoint", [Stage("frame encoder", *done, chosen)])
@@ -160,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of `gaze-vlm-ros generate`")
     parser.add_argument("--glances", type=Path, help="folder of short episodes in many more kitchens")
     parser.add_argument("--out", type=Path, default=Path("runs/encoder"))
-    add_loop_arguments(parser, LoopSettings(minutes=25.0, learning_rate=1e-3))
+    add_loop_arguments(parser, LoopSettings(minutes=45.0, learning_rate=5e-3))
     options = parser.parse_args(arguments)
     return run_command(
         lambda: pretrain(options.data, options.out, loop_settings(options), glances=options.glances), options.threads

@@ -101,7 +101,7 @@ def train_vlm(
     windows, checked = data.of_split("train"), data.of_split("validation")
     checked = checked[np.linspace(0, len(checked) - 1, min(VALIDATION_WINDOWS, len(checked))).astype(int)]
 
-    def losses(step: int) -> dict[str, Tensor]:
+    def losses(step: int, _progress: float) -> dict[str, Tensor]:
         picked = drawn(windows, step, settings.batch, loop.seed)
         given = torch.rand(len(picked)) >= settings.gaze_dropout
         ids, scored = sentences.batch(data.last(picked))

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), help="folder for the runs; the model ends in OUT/vlm/checkpoint"
     )
-    parser.add_argument("--encoder-minutes", type=float, default=25.0, help="time for the frame encoder")
+    parser.add_argument("--encoder-minutes", type=float, default=45.0, help="time for the frame encoder")
     parser.add_argument("--minutes", type=float, default=16.0, help="time for gaze block and language model")
     parser.add_argument("--name", default="gaze-vlm-kitchen-tiny", help="name of the model")
     parser.add_argument("--threads", type=int, default=2, help="torch threads")
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(args.threads)
     encoder = args.out / "encoder"
-    loop = LoopSettings(minutes=args.encoder_minutes, learning_rate=1e-3)
+    loop = LoopSettings(minutes=args.encoder_minutes, learning_rate=5e-3)
     pretrain(args.data, encoder, loop, glances=args.glances)
     cache_tokens(args.data, encoder / "checkpoint", args.out / "tokens")
     loop = LoopSettings(minutes=args.minutes, learning_rate=8e-4)

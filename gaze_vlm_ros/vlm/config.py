@@ -35,7 +35,7 @@ class GazeVLMConfig:
     image_size: int = 224
     patch_size: int = 16
     hidden: int = 192
-    vision_layers: int = 5
+    vision_layers: int = 1
     vision_heads: int = 3
     vision_ff: int = 768
     text_layers: int = 4

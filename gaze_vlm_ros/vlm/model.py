@@ -8,7 +8,7 @@ from transformers import LlavaForConditionalGeneration, PreTrainedModel
 
 from gaze_vlm_ros.vlm.block import BlockOutput, GazeBlock
 from gaze_vlm_ros.vlm.config import IMAGE_TOKEN_ID, GazeVLMConfig
-from gaze_vlm_ros.vlm.stem import ConvStem
+from gaze_vlm_ros.vlm.stem import ResidualStem
 from gaze_vlm_ros.vlm.wrap.settings import WrapSettings
 from gaze_vlm_ros.vlm.wrap.wrapped import WrappedVLM
 
@@ -24,7 +24,7 @@ class GazeVLM(nn.Module):
         super().__init__()
         self.config = config
         self.base = LlavaForConditionalGeneration(config.base_config())
-        self.base.model.vision_tower.embeddings.patch_embedding = ConvStem(config.hidden, config.patch_size)
+        self.base.model.vision_tower.embeddings.patch_embedding = ResidualStem(config.hidden, config.patch_size)
         self.block = GazeBlock(config.hidden, config.block_layers, config.block_heads, config.block_ff_mult)
         self.patch_head = nn.Linear(config.hidden, len(config.labels))
 
@@ -35,6 +35,10 @@ class GazeVLM(nn.Module):
         Raises WrapError, naming the families that can be wrapped, for a model of another one.
         """
         return WrappedVLM(model, WrapSettings(**settings))
+
+    @property
+    def stem(self) -> ResidualStem:
+        return self.base.model.vision_tower.embeddings.patch_embedding
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Frames (F, 3, S, S) in [-1, 1] -> projected patch tokens (F, P, D), rows first."""

@@ -23,7 +23,7 @@ def line(seed=0):
 
 
 def losses_of(model, kill_at=None):
-    def losses(step):
+    def losses(step, _progress):
         if step == kill_at:
             raise Killed
         x = torch.randn(16, 3)
@@ -91,7 +91,14 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     model = line()
     settings = LoopSettings(minutes=None, steps=5)
     with pytest.raises(LoopError, match="nan at step 0"):
-        train(model, lambda _: {"loss": model(torch.full((1, 3), torch.nan)).sum()}, dict, settings, tmp_path, {})
+        train(
+            model,
+            lambda _step, _progress: {"loss": model(torch.full((1, 3), torch.nan)).sum()},
+            dict,
+            settings,
+            tmp_path,
+            {},
+        )
 
 
 def test_a_budget_of_time_is_kept(tmp_path):
