@@ -32,8 +32,8 @@ class Chooser(Protocol):
 class ChoiceSettings:
     """Confidence from which help begins, above which it goes on, and the age at which a prediction is worth nothing."""
 
-    start_confidence: float = 0.5
-    keep_confidence: float = 0.3
+    start_confidence: float = 0.3
+    keep_confidence: float = 0.2
     max_age_s: float = 1.5
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What survives a kill: a training run's weights, optimiser, step and time, and its curve, written atomically."""
+"""What survives a kill: a training run's weights, running means, optimiser, step and time, and its curve."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_safetensors
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
@@ -33,8 +34,8 @@ class Position:
 
 
 def save_state(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, position: Position) -> None:
-    """Writes the trained weights and the moments of the optimiser as safetensors (no pickle)."""
-    tensors = {}
+    """Writes the trained weights, the running means and the moments of the optimiser as safetensors (no pickle)."""
+    tensors = {f"buffer.{name}": buffer.contiguous() for name, buffer in _running(model)}
     for name, parameter in _trained(model):
         tensors[f"weight.{name}"] = parameter.detach().contiguous()
         for moment in _MOMENTS if parameter in optimizer.state else ():  # a part that no loss reaches has none
@@ -64,6 +65,8 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, setti
                 if f"{_MOMENTS[0]}.{name}" in known:
                     moments = {moment: file.get_tensor(f"{moment}.{name}") for moment in _MOMENTS}
                     optimizer.state[parameter] = {"step": torch.tensor(float(step)), **moments}
+            for name, buffer in _running(model):
+                buffer.copy_(file.get_tensor(f"buffer.{name}"))
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{path} does not hold the state of this run ({error}); {remedy}") from None
     return Position(step, float(metadata["elapsed_s"]), settings)
@@ -71,6 +74,12 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, setti
 
 def _trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def _running(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """What batch norms keep of earlier batches."""
+    norms = [(name, module) for name, module in model.named_modules() if isinstance(module, _BatchNorm)]
+    return [(f"{name}.{key}", buffer) for name, module in norms for key, buffer in module.named_buffers()]
 
 
 def _difference(before: str, now: str) -> str:

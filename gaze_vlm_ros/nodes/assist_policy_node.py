@@ -32,8 +32,8 @@ class AssistPolicyParameters(Parameters):
     rate_hz: float = parameter(
         30.0, "steps of the policy, each a heartbeat for the governor", unit="Hz", low=15, high=100
     )
-    start_confidence: float = parameter(0.5, "confidence of a prediction from which the arm helps", low=0.01, high=1)
-    keep_confidence: float = parameter(0.3, "confidence above which it goes on helping", low=0.01, high=1)
+    start_confidence: float = parameter(0.3, "confidence of a prediction from which the arm helps", low=0.01, high=1)
+    keep_confidence: float = parameter(0.2, "confidence above which it goes on helping", low=0.01, high=1)
     speed: float = parameter(0.9, "share of the arm's velocity limits", low=0.05, high=1)
     home_after_s: float = parameter(2.0, "idle time after which the arm goes home", unit="s", low=0, high=600)
 

@@ -18,7 +18,7 @@ def predicted(*hypotheses, at_s=0.0, kind=PredictionKind.EVENT, **change):
 
 @pytest.fixture
 def choose():
-    chooser = PredictionChooser()
+    chooser = PredictionChooser(ChoiceSettings(start_confidence=0.5, keep_confidence=0.3))
 
     def after(prediction, at_s=None):
         chooser.on_prediction(prediction)

@@ -80,7 +80,7 @@ def quiet_policy(tmp_path_factory):
     """The usual parameters, but the policy asks for no motion of its own: the tests do."""
     usual = resource("config/sim.yaml").read_text()
     file = tmp_path_factory.mktemp("params") / "sim.yaml"
-    quiet = usual.replace("start_confidence: 0.5", "start_confidence: 1").replace("after_s: 2.0", "after_s: 600")
+    quiet = usual.replace("start_confidence: 0.3", "start_confidence: 1").replace("after_s: 2.0", "after_s: 600")
     file.write_text(quiet)
     return str(file)
 
