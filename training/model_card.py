@@ -79,7 +79,7 @@ def _domain(checkpoint: Path) -> str:
     rows[0].append(str(found["test"]["n"]))
     rows += [[name, f"{e['value']:.0%} [{_percent(e)}]", str(e["n"])] for name, e in found["others"].items()]
     return (
-        "A picture is marked out of domain where the mean of its patch tokens lies further than\n"
+        "A picture is marked out of domain where its patch tokens, averaged over either half, lie further than\n"
         f"{found['threshold']:.1f} standard deviations (Mahalanobis distance) from the training pictures: the one\n"
         f"threshold, the {found['quantile']:.1%} quantile of the validation pictures. In the worst test episode\n"
         f"{found['worst_test_episode']:.0%} of the pictures are marked. A prediction is out of domain where its\n"

@@ -80,7 +80,7 @@ class TokenSet:
         return self._windows[windows]
 
     def pooled(self, split: str) -> Tensor:
-        """Every frame of one split, its tokens averaged over the picture: (F, D). DataError where there is none."""
+        """Every frame of one split, its tokens pooled for the domain: (F, 2 D). DataError where there is none."""
         rows = np.flatnonzero(self.columns["split"] == SPLITS.index(split))
         if not len(rows):
             raise DataError(f"the token cache has no frame of the split {split!r}; generate more episodes")

@@ -1,8 +1,9 @@
 """Whether a picture is of the kind that the model was trained on.
 
-A Gaussian of the frozen encoder's patch tokens, averaged over the picture: how far a picture lies from the mean of the
-training pictures, in their own spread (Mahalanobis distance; Lee et al., arXiv 1807.03888). It tells another world from
-the trained one. It does not tell a familiar picture of which the model is wrong.
+A Gaussian of the frozen encoder's patch tokens, averaged over the upper and over the lower half of the picture: how far
+a picture lies from the mean of the training pictures, in their own spread (Mahalanobis distance; Lee et al.,
+arXiv 1807.03888). It tells another world, and the trained one upside down, from the trained one. It does not tell a
+familiar picture of which the model is wrong.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ QUANTILE = 0.995
 
 @dataclass(frozen=True)
 class Domain:
-    """``mean`` (D,), ``whitening`` (D, D) and the ``threshold`` beyond which a picture is foreign.
+    """``mean`` (2 D,), ``whitening`` (2 D, 2 D) and the ``threshold`` beyond which a picture is foreign.
 
     ``weights_sha256`` names the weights whose tokens they describe.
     """
@@ -41,7 +42,7 @@ class Domain:
 
     @classmethod
     def fit(cls, train: Tensor, validation: Tensor, weights_sha256: str) -> Domain:
-        """From pooled tokens of training pictures (N, D) and of validation pictures (M, D), N > 1."""
+        """From pooled tokens of training pictures (N, 2 D) and of validation pictures (M, 2 D), N > 1."""
         train = train.double()
         covariance = torch.cov(train.T)
         size = covariance.diagonal().mean()
@@ -52,7 +53,7 @@ class Domain:
         return cls(open_ended.mean, open_ended.whitening, threshold, weights_sha256)
 
     def distance(self, pooled: Tensor) -> Tensor:
-        """Pooled tokens (..., D) -> distance from the training pictures (...), in standard deviations."""
+        """Pooled tokens (..., 2 D) -> distance from the training pictures (...), in standard deviations."""
         return torch.linalg.vector_norm((pooled - self.mean) @ self.whitening.T, dim=-1)
 
     def holds(self, tokens: Tensor) -> Tensor:
@@ -66,8 +67,9 @@ class Domain:
 
 
 def pooled(tokens: Tensor) -> Tensor:
-    """Patch tokens (..., P, D) -> their mean over the picture (..., D)."""
-    return tokens.mean(-2)
+    """Patch tokens (..., P, D), rows first -> their means over the picture's upper and lower half (..., 2 D)."""
+    middle = tokens.shape[-2] // 2
+    return torch.cat([tokens[..., :middle, :].mean(-2), tokens[..., middle:, :].mean(-2)], dim=-1)
 
 
 def weights_digest(folder: Path) -> str:
@@ -89,7 +91,8 @@ def load_domain(folder: str | Path, hidden: int) -> Domain | None:
             digest = (file.metadata() or {}).get("weights_sha256", "")
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); {REMEDY}") from None
-    if mean.shape != (hidden,) or whitening.shape != (hidden, hidden) or threshold.shape != ():
+    size = 2 * hidden
+    if mean.shape != (size,) or whitening.shape != (size, size) or threshold.shape != ():
         raise CheckpointError(f"{path} does not fit its {CONFIG}; {REMEDY}")
     if digest != weights_digest(Path(folder)):
         raise CheckpointError(f"{path} was made for other weights than {WEIGHTS}; {REMEDY}")
