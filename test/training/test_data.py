@@ -22,6 +22,7 @@ def test_an_episode_comes_back(tmp_path):
     assert np.abs(picture.astype(int) - truth[-1].pictures.rgb).mean() < 2.0
     np.testing.assert_allclose(episode.stamp_s, (np.arange(FRAMES) + 1) * 0.5)
     np.testing.assert_array_equal(episode.patch_label[5], truth[5].labels.patch_label)
+    np.testing.assert_array_equal(episode.half_label[5], truth[5].pictures.segmentation[4::8, 4::8])
     assert episode.event[0] == truth[0].labels.event
 
 
