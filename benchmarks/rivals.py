@@ -91,7 +91,9 @@ class Aloha:
     def _frame(self) -> None:
         self._inner._n_sub_steps = steps_of_frame(self._number)
         self._number += 1
-        self._env.step(self._env.action_space.sample())
+        # Random actions shake the arms so hard that MuJoCo now and then starts its state anew; frames go on.
+        with self._inner.physics.suppress_physics_errors():
+            self._env.step(self._env.action_space.sample())
         self._picture = self._draw(camera_id="top", **self._size)
 
 
