@@ -69,7 +69,8 @@ class Decoder:
     def ranked(
         self, features: Tensor, beam: int = BEAM, temperatures: Tensor | None = None
     ) -> list[list[list[Sentence]]]:
-        """Frames' tokens (N, I, D) of ``GazeVLM.attend`` -> per window, per task (in the order of ``KINDS``) up to ``beam`` sentences.
+        """The tokens (N, I, D) that ``GazeVLM.attend`` made of the frames of N windows -> for each window and task (in
+        the order of ``KINDS``) up to ``beam`` sentences.
 
         A sentence's probability is the product over its choices of the softmax over the words that the grammar leaves,
         so those of all sentences sum to 1. Beam search over the choices; the greedy sentence is always among those
