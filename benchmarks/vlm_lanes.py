@@ -32,7 +32,6 @@ from gaze_vlm_ros.vlm.trie import plain_sentences
 
 RATE_HZ = 5
 CAMERA = 640, 480
-_GAZE_SPAN_S = 0.2
 _FIRST = 5 * RATE_HZ + 1
 """Frames until a window is full."""
 _WARM = 2
@@ -41,13 +40,11 @@ Lanes = dict[str, tuple[int, Callable[[], object]]]
 
 
 def stream(seed: int, count: int) -> list[tuple[Frame, list[GazeSample]]]:
-    """Frames of a simulated kitchen at 5 Hz, each with the gaze of the 200 ms before it."""
+    """Frames of a simulated kitchen at 5 Hz, each with the gaze that came since the one before."""
     simulation, moments = Simulation(SimulationConfig(seed=seed, width=CAMERA[0], height=CAMERA[1])), []
     try:
         for _ in range(count):
-            simulation.advance(1 / RATE_HZ - _GAZE_SPAN_S)
-            simulation.gaze_samples()
-            simulation.advance(_GAZE_SPAN_S)
+            simulation.advance(1 / RATE_HZ)
             moments.append((simulation.render(depth=False), simulation.gaze_samples()))
     finally:
         simulation.close()
@@ -64,6 +61,7 @@ class PlainGenerate:
         self._model, tokenizer = load_checkpoint(checkpoint)
         prompts = [tokenizer.prompt(kind, self._model.config.image_tokens) for kind in KINDS]
         self._prompts = [torch.tensor([prompt]) for prompt in prompts]
+        self._eos_id, self._pad_id = tokenizer.eos_id, tokenizer.pad_id
         self._longest = 1 + max(len(text.split()) for kind in KINDS for text in plain_sentences(kind))
 
     @torch.inference_mode()
@@ -79,6 +77,8 @@ class PlainGenerate:
             max_new_tokens=self._longest,
             do_sample=False,
             use_cache=True,
+            eos_token_id=self._eos_id,
+            pad_token_id=self._pad_id,
         )
         return words[0].tolist()
 
