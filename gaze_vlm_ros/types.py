@@ -157,7 +157,8 @@ class Prediction:
     """What the wearer does now (activity) or does next (event).
 
     ``stamp_ns`` is that of the newest frame used. ``hypotheses`` are ranked, best first; the first one's text is
-    ``text``. ``out_of_domain`` is True where the input differs from what the model was trained for.
+    ``text``, or ``text`` is empty where the model abstains. ``out_of_domain`` is True where the input differs from what
+    the model was trained for.
     """
 
     stamp_ns: int

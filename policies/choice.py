@@ -78,6 +78,8 @@ class PredictionChooser:
             return Choice(
                 self._label, f"The wearer is about to pick up the {self._label} ({share:.0%}).", latest.stamp_ns
             )
+        if not latest.text:
+            return Choice("", f"The model abstains ({latest.confidence:.0%}).")
         return Choice("", f'Nothing to point at: "{latest.text}" ({latest.confidence:.0%}).')
 
     def _decide(self, prediction: Prediction) -> str:
@@ -85,7 +87,7 @@ class PredictionChooser:
         if prediction.out_of_domain or not prediction.hypotheses:
             return ""
         best = prediction.hypotheses[0]
-        if prediction.confidence >= self.settings.start_confidence:
+        if prediction.text and prediction.confidence >= self.settings.start_confidence:
             return best.object if best.verb == PICK_UP else ""
         return self._label if self._probability(self._label) >= self.settings.keep_confidence else ""
 

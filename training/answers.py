@@ -10,7 +10,10 @@ import torch
 
 from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.types import PredictionKind
+from gaze_vlm_ros.vlm.block import BlockOutput
+from gaze_vlm_ros.vlm.calibration import Calibration
 from gaze_vlm_ros.vlm.decoding import Decoder, Sentence
+from gaze_vlm_ros.vlm.gaze_inputs import GazeMode
 from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS, SentenceTokenizer
 
@@ -39,7 +42,7 @@ class Answers:
     attention: np.ndarray
 
     def texts(self, kind: PredictionKind) -> list[str]:
-        """The best sentence of each window, as it is published live."""
+        """The best sentence of each window, also of those in which a calibrated model abstains live."""
         return [window[KINDS.index(kind)][0].text for window in self.ranked]
 
     def probabilities(self, kind: PredictionKind) -> np.ndarray:
@@ -53,22 +56,47 @@ class Answers:
 
 @torch.inference_mode()
 def answer(
-    model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows: np.ndarray, source: Input, seed: int = 0
+    model: GazeVLM,
+    tokenizer: SentenceTokenizer,
+    data: TokenSet,
+    windows: np.ndarray,
+    source: Input,
+    seed: int = 0,
+    calibration: Calibration | None = None,
+    mode: GazeMode = GazeMode.AUTO,
 ) -> Answers:
-    """The model's answers about ``windows``; targets are never looked at."""
+    """The model's answers about ``windows``; targets are never looked at.
+
+    Probabilities are calibrated where there is a ``calibration``. ``mode`` AUTO or HEATMAP: how the gaze of a
+    ``source`` that has any comes in.
+    """
     decoder, ranked, attention = Decoder(model, tokenizer), [], []
+    temperatures = calibration.temperatures(source is not Input.RGB) if calibration else None
     others = other_episodes(data, windows, seed) if source is Input.SHUFFLED else windows
     for start in range(0, len(windows), _BATCH):
         part = slice(start, start + _BATCH)
-        tokens = data.batch(windows[part]).tokens
-        if source is Input.RGB:
-            output = model.attend(tokens)
-        else:
-            gaze = data.gaze(others[part], "heatmap" if source is Input.ORACLE else "heatmap_input")
-            output = model.attend(tokens, gaze, gaze.sum(-1) > 0)
-        ranked += decoder.ranked(output.features)
+        output = attended(model, data, windows[part], source, others[part], mode)
+        ranked += decoder.ranked(output.features, temperatures=temperatures)
         attention.append(output.attention[:, -1].numpy())
     return Answers(ranked, np.concatenate(attention))
+
+
+def attended(
+    model: GazeVLM,
+    data: TokenSet,
+    windows: np.ndarray,
+    source: Input,
+    gaze_of: np.ndarray | None = None,
+    mode: GazeMode = GazeMode.AUTO,
+) -> BlockOutput:
+    """What the block makes of ``windows`` with the gaze of the windows ``gaze_of``, their own by default."""
+    if mode not in (GazeMode.AUTO, GazeMode.HEATMAP):
+        raise ValueError(f"a token cache serves the gaze modes auto and heatmap, not {mode}")
+    tokens = data.batch(windows).tokens
+    if source is Input.RGB:
+        return model.attend(tokens)
+    gaze = data.gaze(windows if gaze_of is None else gaze_of, "heatmap" if source is Input.ORACLE else "heatmap_input")
+    return model.attend(tokens, gaze, gaze.sum(-1) > 0, replaces=mode is GazeMode.HEATMAP)
 
 
 def other_episodes(data: TokenSet, windows: np.ndarray, seed: int) -> np.ndarray:

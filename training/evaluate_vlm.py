@@ -17,6 +17,7 @@ from gaze_vlm_ros.training.cache_tokens import PER_FRAME, cache_tokens, encoder_
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError
 from gaze_vlm_ros.training.metrics import (
+    abstention,
     attention,
     calibration,
     every_window,
@@ -31,11 +32,22 @@ from gaze_vlm_ros.training.metrics.seeds import over_seeds
 from gaze_vlm_ros.training.model_card import EVALUATION_FILE, write_card
 from gaze_vlm_ros.training.provenance import load_stages
 from gaze_vlm_ros.training.token_set import TokenSet
+from gaze_vlm_ros.vlm.calibration import load_calibration
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
+from gaze_vlm_ros.vlm.gaze_inputs import GazeMode
 
 
-def evaluate(checkpoint: Path, tokens: Path, split: str = "test", limit: int | None = None) -> dict:
-    """All figures of ``checkpoint`` on one split of the cache ``tokens``, as written to ``evaluation.json``."""
+def evaluate(
+    checkpoint: Path,
+    tokens: Path,
+    split: str = "test",
+    limit: int | None = None,
+    mode: GazeMode = GazeMode.AUTO,
+) -> dict:
+    """All figures of ``checkpoint`` on one split of the cache ``tokens``, as written to ``evaluation.json``.
+
+    ``mode``: how gaze comes in where a column has it, AUTO or HEATMAP.
+    """
     model, tokenizer = load_checkpoint(checkpoint)
     data = TokenSet(tokens, model.config)
     if data.encoder_sha256 != encoder_digest(model):
@@ -43,13 +55,16 @@ def evaluate(checkpoint: Path, tokens: Path, split: str = "test", limit: int | N
     if missing := set(PER_FRAME) - set(data.columns):
         raise DataError(f"{tokens} lacks {', '.join(sorted(missing))}; run cache_tokens again, which keeps its tokens")
     windows = data.of_split(split)[:limit]
-    judged = Judged(data, windows, {source: answer(model, tokenizer, data, windows, source) for source in Input})
+    fitted = load_calibration(checkpoint)
+    said = {source: answer(model, tokenizer, data, windows, source, 0, fitted, mode) for source in Input}
+    judged = Judged(data, windows, said)
     looks = attention.tables(judged)
     result = {
         "checkpoint": model.config.name,
         "version": model.config.version,
         "seeds": {stage.name: stage.seed for stage in load_stages(checkpoint)},
         "data_sha256": data.data_sha256,
+        "gaze_mode": mode.value,
         "split": split,
         "episodes": len(judged.by_episode()),
         "windows": len(windows),
@@ -59,6 +74,7 @@ def evaluate(checkpoint: Path, tokens: Path, split: str = "test", limit: int | N
         "next_object": next_object.table(judged),
         "hallucinated_object": hallucination.table(judged),
         "calibration": calibration.table(judged),
+        "abstention": abstention.table(judged, fitted),
         "wording": wording.table(judged),
         "teacher_forced": teacher_forced.table(model, tokenizer, data, windows),
         "attention_mass_within_2_patches": looks.pop("mass"),
@@ -67,8 +83,10 @@ def evaluate(checkpoint: Path, tokens: Path, split: str = "test", limit: int | N
     return json.loads(json.dumps(result, default=_plain))
 
 
-def write_evaluation(checkpoint: Path, tokens: Path, split: str = "test", data: Path | None = None) -> None:
-    """Writes ``evaluation.json`` and the card into ``checkpoint``.
+def write_evaluation(
+    checkpoint: Path, tokens: Path, split: str = "test", data: Path | None = None, mode: GazeMode = GazeMode.AUTO
+) -> None:
+    """Writes ``evaluation.json`` and the card into ``checkpoint``; in mode HEATMAP ``evaluation-heatmap.json`` alone.
 
     Where ``data`` is given, ``tokens`` is first made from its episodes by the checkpoint's own encoder, unless that is
     done.
@@ -76,8 +94,14 @@ def write_evaluation(checkpoint: Path, tokens: Path, split: str = "test", data: 
     load_checkpoint(checkpoint)
     if data is not None:
         cache_tokens(data, checkpoint, tokens)
-    result = evaluate(checkpoint, tokens, split)
-    write_atomically(checkpoint / EVALUATION_FILE, (json.dumps(result, indent=2) + "\n").encode())
+    result = evaluate(checkpoint, tokens, split, mode=mode)
+    text = (json.dumps(result, indent=2) + "\n").encode()
+    if mode is not GazeMode.AUTO:
+        path = (checkpoint / EVALUATION_FILE).with_stem(f"evaluation-{mode.value}")
+        write_atomically(path, text)
+        say(f"{path} written")
+        return
+    write_atomically(checkpoint / EVALUATION_FILE, text)
     write_card(checkpoint, result)
     say(f"{checkpoint / EVALUATION_FILE} and README.md written")
 
@@ -102,12 +126,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
+        "--gaze-mode",
+        choices=(GazeMode.AUTO.value, GazeMode.HEATMAP.value),
+        default=GazeMode.AUTO.value,
+        help="how gaze comes in: as a bias on the attention, or in its place (default %(default)s)",
+    )
+    parser.add_argument(
         "--summarize", type=Path, nargs="+", metavar="JSON", help="evaluations of several seeds: print mean and range"
     )
     options = parser.parse_args(arguments)
     if options.summarize:
         return run_command(lambda: summarize(options.summarize), options.threads)
-    return run_command(lambda: write_evaluation(options.checkpoint, options.tokens, options.split), options.threads)
+    mode = GazeMode(options.gaze_mode)
+    return run_command(
+        lambda: write_evaluation(options.checkpoint, options.tokens, options.split, mode=mode), options.threads
+    )
 
 
 if __name__ == "__main__":

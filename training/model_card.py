@@ -65,6 +65,7 @@ def _stages(checkpoint: Path) -> str:
         "python -m gaze_vlm_ros.training.cache_tokens --data DATA\n"
         "python -m gaze_vlm_ros.training.train_vlm\n"
         "python -m gaze_vlm_ros.training.fit_domain --data DATA\n"
+        "python -m gaze_vlm_ros.training.fit_calibration\n"
         "python -m gaze_vlm_ros.training.evaluate_vlm\n"
         "```"
     )

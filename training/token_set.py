@@ -99,8 +99,8 @@ class TokenSet:
 class Sentences:
     """The two sentences of every frame as padded token ids, prompts in front: made once, drawn many times."""
 
-    def __init__(self, columns: dict[str, np.ndarray], tokenizer: SentenceTokenizer, frames: int) -> None:
-        prompts = [tokenizer.prompt(kind, frames) for kind in KINDS]
+    def __init__(self, columns: dict[str, np.ndarray], tokenizer: SentenceTokenizer, image_tokens: int) -> None:
+        prompts = [tokenizer.prompt(kind, image_tokens) for kind in KINDS]
         unique, rows = zip(*(np.unique(columns[kind.value], return_inverse=True) for kind in KINDS), strict=True)
         ids = [
             torch.tensor([*prompt, *tokenizer.encode(str(text)), tokenizer.eos_id])

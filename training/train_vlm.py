@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import Stage, load_stages, save_stages
 from gaze_vlm_ros.training.token_set import Batch, Sentences, TokenSet
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, save_checkpoint
+from gaze_vlm_ros.vlm.config import OutputMode
 from gaze_vlm_ros.vlm.loss import gaze_kl, word_loss
 from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS
@@ -82,9 +84,11 @@ def train_vlm(
     loop: LoopSettings,
     settings: VLMSettings | None = None,
     name: str = "",
+    output: OutputMode = "pool",
 ) -> GazeVLM:
     """Trains block and language model on the cache ``tokens`` of the checkpoint ``encoder``.
 
+    ``output``: what the language model sees of a frame (``GazeVLMConfig``).
     ``out`` gets state, curve and ``checkpoint/``; what it holds of the same run is resumed.
     """
     settings = settings or VLMSettings()
@@ -94,10 +98,11 @@ def train_vlm(
         raise DataError(f"{tokens} holds the tokens of another encoder than {encoder}; run `cache_tokens` again")
     torch.manual_seed(loop.seed)
     version = f"{data.data_sha256[:8]}-{loop.seed}"
-    config = replace(model.config, horizon_s=_horizon_s(data), name=name or model.config.name, version=version)
+    about_model = {"horizon_s": _horizon_s(data), "name": name or model.config.name, "version": version}
+    config = replace(model.config, output=output, **about_model)
     model = _with_fresh_language(model, config)
     model.freeze_encoder()
-    sentences = Sentences(data.columns, tokenizer, model.config.frames)
+    sentences = Sentences(data.columns, tokenizer, model.config.image_tokens)
     windows, checked = data.of_split("train"), data.of_split("validation")
     checked = checked[np.linspace(0, len(checked) - 1, min(VALIDATION_WINDOWS, len(checked))).astype(int)]
 
@@ -178,13 +183,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/vlm"))
     parser.add_argument("--name", default="", help="name of the model in its configuration")
     parser.add_argument("--lambda", dest="regulariser", type=float, default=VLMSettings.regulariser)
+    parser.add_argument("--output", choices=get_args(OutputMode), default="pool", help="what stands for a frame")
     parser.add_argument("--gaze-dropout", type=float, default=VLMSettings.gaze_dropout)
     add_loop_arguments(parser, LoopSettings(minutes=20.0, learning_rate=8e-4))
     options = parser.parse_args(arguments)
 
     def action() -> None:
         settings = VLMSettings(regulariser=options.regulariser, gaze_dropout=options.gaze_dropout)
-        train_vlm(options.tokens, options.encoder, options.out, loop_settings(options), settings, options.name)
+        folders = options.tokens, options.encoder, options.out
+        train_vlm(*folders, loop_settings(options), settings, options.name, options.output)
 
     return run_command(action, options.threads)
 

@@ -27,11 +27,13 @@ def _robot(name: str) -> None:
 
 
 def _checkpoint(folder: str) -> None:
+    from gaze_vlm_ros.vlm.calibration import load_calibration
     from gaze_vlm_ros.vlm.checkpoint import load_checkpoint
     from gaze_vlm_ros.vlm.domain import load_domain
 
     model, _ = load_checkpoint(folder)
     load_domain(folder, model.config.hidden)
+    load_calibration(folder)
 
 
 def _recording(location: str) -> None:

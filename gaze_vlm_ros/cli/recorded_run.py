@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -56,10 +56,16 @@ def _lock_beside(folder: Path) -> TextIO:
 
 
 def run_graph(
-    name: str, arguments: dict[str, str], log_path: Path, progress: Progress, seconds: float | None = None
+    name: str,
+    arguments: dict[str, str],
+    log_path: Path,
+    progress: Progress,
+    seconds: float | None = None,
+    watch: Callable[[ProcessGraph], None] = lambda _: None,
 ) -> None:
     """Brings a deployment up in a domain of its own, and down after ``seconds``, or when it ends by itself (None).
 
+    ``watch`` is called with the running graph about once a second.
     Raises NodeDied, naming the node and why, where one does not live.
     """
     deployment = build(name, {key: value for key, value in arguments.items() if value})
@@ -81,6 +87,7 @@ def run_graph(
             living = progress.add_task(name, total=seconds)
             while is_alive and (seconds is None or progress.tasks[living].completed < seconds - 1e-6):
                 is_alive = graph.wait(min(1.0, seconds or 1.0))
+                watch(graph)
                 progress.advance(living, min(1.0, seconds or 1.0))
             if seconds is None:
                 progress.update(living, total=1, completed=1)

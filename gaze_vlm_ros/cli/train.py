@@ -1,4 +1,4 @@
-"""``gaze-vlm-ros train``: the four stages of the vision-language model, one after the other; a killed run goes on."""
+"""``gaze-vlm-ros train``: the five stages of the vision-language model, one after the other; a killed run goes on."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from gaze_vlm_ros.training.cache_tokens import cache_tokens
+    from gaze_vlm_ros.training.fit_calibration import fit_calibration
     from gaze_vlm_ros.training.fit_domain import fit_domain
     from gaze_vlm_ros.training.loop import LoopSettings
     from gaze_vlm_ros.training.pretrain_encoder import pretrain
@@ -39,4 +40,5 @@ def run(args: argparse.Namespace) -> int:
     loop = LoopSettings(minutes=args.minutes, learning_rate=8e-4)
     train_vlm(args.out / "tokens", encoder / "checkpoint", args.out / "vlm", loop, name=args.name)
     fit_domain(args.out / "tokens", args.out / "vlm" / "checkpoint", args.data)
+    fit_calibration(args.out / "tokens", args.out / "vlm" / "checkpoint")
     return 0

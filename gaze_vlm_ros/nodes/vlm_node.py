@@ -23,8 +23,9 @@ from gaze_vlm_ros.nodes.conversions.predictions import object_map_message, predi
 from gaze_vlm_ros.nodes.frame_queue import FrameGrid, FrameQueue
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.run import run
-from gaze_vlm_ros.types import Frame
+from gaze_vlm_ros.types import NS_PER_S, Frame
 from gaze_vlm_ros.vlm.checkpoint import default_checkpoint
+from gaze_vlm_ros.vlm.frames import check_shape
 from gaze_vlm_ros.vlm.predictor import StreamingPredictor
 
 REMEMBERED_S = 10.0
@@ -45,6 +46,9 @@ class VlmParameters(Parameters):
     gaze_grace_s: float = parameter(
         3.0, "in replay, how long a frame waits for gaze that has stopped", unit="s", low=0, high=30
     )
+    max_age_s: float = parameter(
+        1.5, "live, age of a frame above which nothing is published from it", unit="s", low=0.1, high=60
+    )
     image_transport: str = parameter("raw", "which image topic is read", choices=("raw", "compressed"))
     threads: int = parameter(1, "torch threads", low=1, high=64)
 
@@ -63,7 +67,7 @@ class VlmNode(ManagedNode):
         self._warm_up()
         self._buffer, self._camera_size = GazeBuffer(REMEMBERED_S), None
         self._grid, self._frames = FrameGrid(p.rate_hz), FrameQueue(keep_all=self._replays)
-        self._received = self._predicted = 0
+        self._received = self._predicted = self._too_old = 0
         self._gaze_ended_ns: int | None = -1
         self._expected: int | None = None
         self._took_s = self._arrived_s = 0.0
@@ -101,6 +105,7 @@ class VlmNode(ManagedNode):
             "inference [ms]": f"{self._took_s * 1e3:.0f}",
             "frames waiting": str(len(self._frames)),
             "frames replaced": str(self._frames.replaced),
+            "frames too old": str(self._too_old),
             "gaze samples lost": str(self._buffer.lost),
         }
 
@@ -150,10 +155,13 @@ class VlmNode(ManagedNode):
 
     def _predict(self, message: Image | CompressedImage) -> None:
         began_s, stamp_ns = time.monotonic(), stamp_of(message)
+        self._refuse_old(stamp_ns)
         rgb = rgb_from(message)
         size = self._camera_size or (rgb.shape[1], rgb.shape[0])
+        check_shape(rgb, size)
         self.predictor.observe(Frame(stamp_ns, rgb), self._buffer.window(stamp_ns), size)
         output = self.predictor.predict()
+        self._refuse_old(stamp_ns)
         frame_id = message.header.frame_id
         self._event.publish(prediction_message(output.event, frame_id))
         self._activity.publish(prediction_message(output.activity, frame_id))
@@ -161,6 +169,16 @@ class VlmNode(ManagedNode):
         self._attention.publish(float_message(output.attention, output.activity.stamp_ns, frame_id))
         self._predicted += 1
         self._took_s = time.monotonic() - began_s
+
+    def _refuse_old(self, stamp_ns: int) -> None:
+        """Live, nothing is published rather than something stale."""
+        age_s = (self.now_ns() - stamp_ns) / NS_PER_S
+        if not self._replays and age_s > self.parameters.max_age_s:
+            self._too_old += 1
+            raise ConversionError(
+                f"a frame is {age_s:.1f} s old, more than max_age_s {self.parameters.max_age_s:g}: nothing is "
+                "published from it; is the camera's clock that of ROS, and the machine fast enough?"
+            )
 
     def _is_over(self) -> bool:
         if self._expected is None or len(self._frames):

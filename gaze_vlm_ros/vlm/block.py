@@ -42,9 +42,12 @@ class GazeAttention(nn.Module):
         self.to_out = nn.Linear(dim, dim, bias=False)
         self.gaze_scale = nn.Parameter(torch.full((heads,), 0.5))
 
-    def forward(self, query: Tensor, normal: Tensor, log_gaze: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, query: Tensor, normal: Tensor, log_gaze: Tensor | None, fixed: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """``query`` (B, T, D), patches of mean 0 and variance 1 ``normal`` (B, T, P, D), ``log_gaze`` (B, T, P) -> the
-        update of the query (B, T, D), weights (B, T, H, P), which are float32 in a block of half precision too."""
+        update of the query (B, T, D), weights (B, T, H, P), which are float32 in a block of half precision too.
+        ``fixed``: weights (B, T, P) that stand instead of all heads' own in some frames (B, T)."""
         dim, norm = query.shape[-1], self.norm_patches
         q = self.to_query(self.norm_query(query)).unflatten(-1, (self.heads, -1))
         key = self.to_key.weight.view(self.heads, -1, dim)
@@ -54,6 +57,8 @@ class GazeAttention(nn.Module):
         if log_gaze is not None:
             scores = scores + self.gaze_scale[:, None] * log_gaze[:, :, None]
         weights = scores.float().softmax(dim=-1)
+        if fixed is not None:
+            weights = torch.where(fixed[1][..., None, None], fixed[0][:, :, None].float(), weights)
         seen = (weights.to(normal.dtype) @ normal) * norm.weight + norm.bias
         mixed = torch.einsum("bthd,hed->bthe", seen, value).flatten(-2)
         return self.to_out(mixed), weights
@@ -81,19 +86,24 @@ class GazeBlock(nn.Module):
         )
         self.norm_out = nn.LayerNorm(dim)
 
-    def forward(self, patches: Tensor, heatmap: Tensor | None = None, given: Tensor | None = None) -> BlockOutput:
+    def forward(
+        self, patches: Tensor, heatmap: Tensor | None = None, given: Tensor | None = None, replaces: bool = False
+    ) -> BlockOutput:
         """Pools each frame into one token.
 
         ``patches`` (B, T, P, D). Optional gaze input: ``heatmap`` (B, T, P), summing to 1 where ``given`` (B, T) is
-        True; every other frame is attended without it.
+        True; every other frame is attended without it. ``replaces``: the heatmap is the attention of those frames
+        instead of a bias on it.
         """
         query = self.make_query(patches.mean(dim=(1, 2)))[:, None].expand(-1, patches.shape[1], -1)
         normal = F.layer_norm(patches, patches.shape[-1:])
-        log_gaze = None
-        if heatmap is not None and given is not None:
+        log_gaze, fixed = None, None
+        if heatmap is not None and given is not None and replaces:
+            fixed = heatmap, given
+        elif heatmap is not None and given is not None:
             log_gaze = torch.where(given[..., None], (heatmap + HEATMAP_FLOOR).log(), 0.0)
         for attention, feed_forward in zip(self.attentions, self.feed_forwards, strict=True):
-            update, weights = attention(query, normal, log_gaze)
+            update, weights = attention(query, normal, log_gaze, fixed)
             query = query + update
             query = query + feed_forward(query)
         return BlockOutput(self.norm_out(query), weights.mean(dim=2))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from typing import Literal, get_args
 
 from transformers import LlamaConfig, LlavaConfig, SiglipVisionConfig
 
 from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.vlm.wrap.modulation import cell_shape
 
+OutputMode = Literal["pool", "tokens"]
 BACKGROUND = "background"
 IMAGE_TOKEN_ID = 4
 """Id of ``<image>`` in ``tokenizer.SPECIAL_TOKENS``; transformers wants it in the model's configuration."""
+MOST_WORDS = 32
+"""More than any question and its answer have."""
 
 
 class ConfigError(GazeVlmError):
@@ -20,6 +25,9 @@ class ConfigError(GazeVlmError):
 @dataclass(frozen=True)
 class GazeVLMConfig:
     """A LLaVA-type base (SigLIP encoder, projector, Llama) with the gaze block after the projector.
+
+    ``output`` is what the language model sees of a frame: ``pool`` the block's one token (the paper), ``tokens`` at
+    most 7 x 7 patch tokens modulated by the attention (``wrap/modulation.py``).
 
     ``frames`` at ``spacing_s`` [s] make the observation window tau_o. ``gaze_sigma_px`` is the width of the heatmap's
     Gaussian in pixels of a 640 pixel wide frame: 20 px gives the 14x14 target an entropy of 1.5 nats, close to the
@@ -47,6 +55,7 @@ class GazeVLMConfig:
     gaze_sigma_px: float = 20.0
     vocabulary_size: int = 128
     labels: tuple[str, ...] = (BACKGROUND,)
+    output: OutputMode = "pool"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))
@@ -61,6 +70,8 @@ class GazeVLMConfig:
         for heads in ("vision_heads", "text_heads", "block_heads"):
             if self.hidden % getattr(self, heads):
                 raise ConfigError(f"hidden {self.hidden} must be a multiple of {heads} {getattr(self, heads)}")
+        if self.output not in get_args(OutputMode):
+            raise ConfigError(f"output must be one of {', '.join(get_args(OutputMode))}, got {self.output!r}")
         if not self.labels or self.labels[0] != BACKGROUND:
             raise ConfigError(f"labels must begin with {BACKGROUND!r}, got {self.labels[:3]}")
 
@@ -73,6 +84,12 @@ class GazeVLMConfig:
     @property
     def patches(self) -> int:
         return self.grid[0] * self.grid[1]
+
+    @property
+    def image_tokens(self) -> int:
+        """How many tokens the frames of a window take in the prompt."""
+        rows, columns = cell_shape(self.grid) if self.output == "tokens" else (1, 1)
+        return self.frames * rows * columns
 
     @property
     def window_s(self) -> float:
@@ -96,7 +113,7 @@ class GazeVLMConfig:
             intermediate_size=self.text_ff,
             num_hidden_layers=self.text_layers,
             num_attention_heads=self.text_heads,
-            max_position_embeddings=64,
+            max_position_embeddings=max(64, self.image_tokens + MOST_WORDS),
             pad_token_id=0,
             bos_token_id=1,
             eos_token_id=2,

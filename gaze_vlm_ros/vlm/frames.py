@@ -10,9 +10,25 @@ import torch
 
 from gaze_vlm_ros.errors import GazeVlmError
 
+SHAPE_TOLERANCE = 0.02
+"""A scaled picture may be a pixel off: its width over height differs from the camera's by no more than this share."""
+
 
 class FrameError(GazeVlmError):
-    """A picture that is not (H, W, 3) uint8."""
+    """A picture that is not (H, W, 3) uint8, or of another camera than its gaze."""
+
+
+def check_shape(rgb: np.ndarray, camera_size: tuple[int, int]) -> None:
+    """Raises FrameError where ``rgb`` (H, W, 3) is no scaled picture of ``camera_size`` (width, height).
+
+    Only for pictures as a camera gives them: what was stretched to another shape on purpose still holds its gaze.
+    """
+    (height, width), (camera_width, camera_height) = rgb.shape[:2], camera_size
+    if abs(width * camera_height - height * camera_width) > SHAPE_TOLERANCE * width * camera_height:
+        raise FrameError(
+            f"frames are {width}x{height}, but camera_info speaks of {camera_width}x{camera_height}, another shape in "
+            "which gaze cannot be placed; publish the camera_info of these very frames"
+        )
 
 
 def resize_frame(rgb: np.ndarray, size: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from transformers import LlavaForConditionalGeneration, PreTrainedModel
 from gaze_vlm_ros.vlm.block import BlockOutput, GazeBlock
 from gaze_vlm_ros.vlm.config import IMAGE_TOKEN_ID, GazeVLMConfig
 from gaze_vlm_ros.vlm.stem import ResidualStem
+from gaze_vlm_ros.vlm.wrap.modulation import AttentionModulation
 from gaze_vlm_ros.vlm.wrap.settings import WrapSettings
 from gaze_vlm_ros.vlm.wrap.wrapped import WrappedVLM
 
@@ -26,6 +27,7 @@ class GazeVLM(nn.Module):
         self.base = LlavaForConditionalGeneration(config.base_config())
         self.base.model.vision_tower.embeddings.patch_embedding = ResidualStem(config.hidden, config.patch_size)
         self.block = GazeBlock(config.hidden, config.block_layers, config.block_heads, config.block_ff_mult)
+        self.modulation = AttentionModulation() if config.output == "tokens" else None
         self.patch_head = nn.Linear(config.hidden, len(config.labels))
 
     @staticmethod
@@ -49,12 +51,18 @@ class GazeVLM(nn.Module):
         """Patch tokens (..., P, D) -> logits (..., P, labels) of what each patch shows."""
         return self.patch_head(tokens)
 
-    def attend(self, tokens: Tensor, heatmap: Tensor | None = None, given: Tensor | None = None) -> BlockOutput:
-        """Patch tokens (B, T, P, D), optional gaze (see ``GazeBlock.forward``) -> one token per frame, attention."""
-        return self.block(tokens, heatmap, given)
+    def attend(
+        self, tokens: Tensor, heatmap: Tensor | None = None, given: Tensor | None = None, replaces: bool = False
+    ) -> BlockOutput:
+        """Patch tokens (B, T, P, D), optional gaze (see ``GazeBlock.forward``) -> the tokens that stand for the frames
+        in the prompt (B, ``config.image_tokens``, D), and the attention."""
+        pooled = self.block(tokens, heatmap, given, replaces)
+        if self.modulation is None:
+            return pooled
+        return BlockOutput(self.modulation(tokens, pooled, self.config.grid).flatten(1, 2), pooled.attention)
 
     def embed(self, features: Tensor, ids: Tensor) -> Tensor:
-        """Token ids (N, L) with T placeholders per row, filled with ``features`` (N, T, D) -> (N, L, D)."""
+        """Token ids (N, L) with I placeholders per row, filled with ``features`` (N, I, D) -> (N, L, D)."""
         embedded = self.base.get_input_embeddings()(ids)
         return embedded.masked_scatter((ids == IMAGE_TOKEN_ID)[..., None], features.to(embedded.dtype))
 

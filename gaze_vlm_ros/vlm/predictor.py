@@ -13,6 +13,7 @@ import torch
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.types import Frame, GazeSample, Hypothesis, ObjectMap, Prediction, PredictionKind
+from gaze_vlm_ros.vlm.calibration import Calibration, load_calibration
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint
 from gaze_vlm_ros.vlm.decoding import Decoder, Sentence
 from gaze_vlm_ros.vlm.domain import Domain, load_domain
@@ -25,7 +26,7 @@ GazeInput = Literal["auto", "off"]
 
 
 class PredictorError(GazeVlmError):
-    """A prediction was asked for without a frame, or a setting has no such value."""
+    """A prediction was asked for without a frame, a setting has no such value, or the model gives no numbers."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class StreamingPredictor:
     """Predicts the activity and the event from the last seconds of frames, and of gaze where there is any.
 
     ``observe`` is cheap; ``predict`` encodes the newest frame and, only where the window needs a frame that was never
-    encoded, that one too. Not thread-safe: call both from one thread.
+    encoded, that one too. Not thread-safe: call both from one thread. The model's weights must not change meanwhile.
     """
 
     def __init__(
@@ -54,23 +55,27 @@ class StreamingPredictor:
         tokenizer: SentenceTokenizer,
         gaze_input: GazeInput = "auto",
         domain: Domain | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
-        """Without a ``domain`` nothing is known of what pictures show, and only padding is out of domain."""
+        """Without a ``domain`` nothing is known of what pictures show, and only padding is out of domain. Without a
+        ``calibration`` probabilities are the model's own, and it never abstains.
+        """
         if gaze_input not in get_args(GazeInput):
             raise PredictorError(f"gaze_input must be one of {', '.join(get_args(GazeInput))}, got {gaze_input!r}")
         self._model, self._config, self._use_gaze = model.eval(), model.config, gaze_input == "auto"
-        self._decoder, self._domain = Decoder(model, tokenizer), domain
+        self._decoder, self._domain, self._calibration = Decoder(model, tokenizer), domain, calibration
         self._history = FrameHistory(model.config)
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, gaze_input: GazeInput = "auto", threads: int = 1) -> StreamingPredictor:
         """Loads a checkpoint folder. ``threads`` is torch's number of threads in this whole process.
 
-        Raises CheckpointError for files that are missing or damaged, PredictorError for an unknown ``gaze_input``.
+        Raises CheckpointError for files that are missing, damaged or of other weights, PredictorError for an unknown
+        ``gaze_input``.
         """
         torch.set_num_threads(threads)
         model, tokenizer = load_checkpoint(path)
-        return cls(model, tokenizer, gaze_input, load_domain(path, model.config.hidden))
+        return cls(model, tokenizer, gaze_input, load_domain(path, model.config.hidden), load_calibration(path))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -102,7 +107,10 @@ class StreamingPredictor:
 
     @torch.inference_mode()
     def predict(self) -> PredictorOutput:
-        """The activity and the event at the newest frame. Raises PredictorError where there is no frame yet."""
+        """The activity and the event at the newest frame.
+
+        Raises PredictorError where there is no frame yet, and where the model gives no finite numbers for the window.
+        """
         if not len(self._history):
             raise PredictorError("no frame has been observed yet; is the scene camera publishing?")
         window, missing = self._history.window()
@@ -110,10 +118,13 @@ class StreamingPredictor:
         heatmap, given = self._gaze_of(window)
         tokens = torch.stack([entry.tokens for entry in window])
         features, attention = self._model.attend(tokens[None], heatmap[None], given[None])
-        (ranked,) = self._decoder.ranked(features)
-        newest, out_of_domain = window[-1], self._is_out_of_domain(window, missing)
+        if not torch.isfinite(features).all():
+            raise PredictorError("the model gives no finite numbers for this window; is the checkpoint sound?")
+        newest, out_of_domain, used_gaze = window[-1], self._is_out_of_domain(window, missing), bool(given.any())
+        temperatures = self._calibration.temperatures(used_gaze) if self._calibration else None
+        (ranked,) = self._decoder.ranked(features, temperatures=temperatures)
         activity, event = (
-            self._prediction(kind, sentences, newest.stamp_ns, bool(given.any()), out_of_domain)
+            self._prediction(kind, sentences, newest.stamp_ns, used_gaze, out_of_domain)
             for kind, sentences in zip(KINDS, ranked, strict=True)
         )
         return PredictorOutput(
@@ -152,11 +163,13 @@ class StreamingPredictor:
         self, kind: PredictionKind, sentences: list[Sentence], stamp_ns: int, used_gaze: bool, out_of_domain: bool
     ) -> Prediction:
         hypotheses = tuple(_hypothesis(sentence) for sentence in sentences)
+        best = hypotheses[0]
+        speaks = self._calibration is None or self._calibration.speaks(kind, best.probability, used_gaze)
         return Prediction(
             stamp_ns=stamp_ns,
             kind=kind,
-            text=hypotheses[0].text,
-            confidence=hypotheses[0].probability,
+            text=best.text if speaks else "",
+            confidence=best.probability,
             hypotheses=hypotheses,
             window_s=self.window_s,
             horizon_s=self._config.horizon_s if kind is PredictionKind.EVENT else 0.0,

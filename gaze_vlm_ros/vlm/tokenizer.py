@@ -17,11 +17,13 @@ KINDS = tuple(PROMPTS)
 
 
 class SentenceTokenizer:
-    """One token per word. ``pad_id`` and ``eos_id`` are what decoding and losses need to know."""
+    """One token per word. ``pad_id``, ``eos_id`` and ``unknown_id`` are what decoding and losses need to know."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self.pad_id, self.bos_id, self.eos_id, _, self.image_id = (tokenizer.token_to_id(t) for t in SPECIAL_TOKENS)
+        self.pad_id, self.bos_id, self.eos_id, self.unknown_id, self.image_id = (
+            tokenizer.token_to_id(token) for token in SPECIAL_TOKENS
+        )
 
     @classmethod
     def of_words(cls, words: Sequence[str]) -> SentenceTokenizer:
@@ -52,6 +54,7 @@ class SentenceTokenizer:
         ids = ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids
         return " ".join(self._tokenizer.id_to_token(int(i)) for i in ids)
 
-    def prompt(self, kind: PredictionKind, frames: int) -> list[int]:
-        """``<bos>``, one ``<image>`` per frame (the block's ``pool`` output), the task's words."""
-        return [self.bos_id, *[self.image_id] * frames, *self.encode(PROMPTS[kind])]
+    def prompt(self, kind: PredictionKind, image_tokens: int, gaze: str = "") -> list[int]:
+        """``<bos>``, ``<image>`` for each token of the frames, the words of ``gaze`` (``gaze_inputs.gaze_words``), the
+        task's words."""
+        return [self.bos_id, *[self.image_id] * image_tokens, *self.encode(gaze), *self.encode(PROMPTS[kind])]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ def predicted(*hypotheses, at_s=0.0, kind=PredictionKind.EVENT, **change):
     """Hypotheses as (verb, object, probability), best first."""
     ranked = tuple(Hypothesis(f"{verb} the {thing}", verb, thing, "", p) for verb, thing, p in hypotheses)
     text, confidence = (ranked[0].text, ranked[0].probability) if ranked else ("", 0.0)
-    return Prediction(round(at_s * S), kind, text, confidence, ranked, **change)
+    return replace(Prediction(round(at_s * S), kind, text, confidence, ranked), **change)
 
 
 @pytest.fixture
@@ -43,6 +45,7 @@ class TestPredictionChooser:
             predicted(("pick up", "mug", float("nan"))),
             predicted(),
             predicted(("pick up", "mug", 0.9), out_of_domain=True),
+            predicted(("pick up", "mug", 0.9), text=""),
             predicted(("pick up", "mug", 0.9), kind=PredictionKind.ACTIVITY),
         ],
     )
@@ -71,6 +74,12 @@ class TestPredictionChooser:
         choice = choose(predicted(("pick up", "mug", 0.9), at_s=0.1, out_of_domain=True))
         assert choice.label == "" and "out of the model's domain" in choice.reason
         assert choose(predicted(("pick up", "mug", 0.4), at_s=0.2)).label == ""
+
+    def test_a_model_that_abstains_begins_nothing_and_says_so(self, choose):
+        assert choose(predicted(("pick up", "mug", 0.9), text="")).reason == "The model abstains (90%)."
+        choose(predicted(("pick up", "mug", 0.9), at_s=0.1))
+        assert choose(predicted(("pick up", "mug", 0.4), at_s=0.2, text="")).label == "mug", "as any unsure prediction"
+        assert choose(predicted(("put", "mug", 0.9), at_s=0.3, text="")).label == ""
 
     def test_an_old_prediction_is_worth_nothing(self, choose):
         assert "2.0 s old" in choose(predicted(("pick up", "mug", 0.9)), at_s=2.0).reason

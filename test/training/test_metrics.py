@@ -13,7 +13,7 @@ from gaze_vlm_ros.language import OBJECT_KINDS
 from gaze_vlm_ros.scoring import Point
 from gaze_vlm_ros.training import evaluate_vlm
 from gaze_vlm_ros.training.data import DataError
-from gaze_vlm_ros.training.metrics import embedding
+from gaze_vlm_ros.training.metrics import abstention, embedding
 from gaze_vlm_ros.training.metrics.attention import auc_judd, mass_near, near_gaze, nss
 from gaze_vlm_ros.training.metrics.calibration import equal_mass_bins, expected_calibration_error, reliability
 from gaze_vlm_ros.training.metrics.hallucination import is_unseen
@@ -137,6 +137,17 @@ def test_expected_calibration_error():
     assert expected_calibration_error(probability, right, bins=2).value == pytest.approx(expected)
     assert expected_calibration_error(right, right).value == 0.0
     assert expected_calibration_error(right[:0], right[:0]).n == 0
+
+
+def test_risk_falls_with_coverage_where_probability_tells_right_from_wrong():
+    probability, right = np.array([0.9, 0.8, 0.8, 0.4]), np.array([1.0, 1.0, 0.0, 0.0])
+    threshold, coverage, risk = abstention.risk_at_coverage(probability, right)
+    assert threshold.tolist() == [0.9, 0.8, 0.4]
+    assert coverage.tolist() == [0.25, 0.75, 1.0]
+    assert risk == pytest.approx([0.0, 1 / 3, 0.5])
+    assert abstention.area_under_curve(probability, right) == pytest.approx(0.25 * 0 + 0.5 / 3 + 0.25 * 0.5)
+    assert abstention.area_under_curve(probability, 1 - right) > 0.5
+    assert abstention.area_under_curve(np.full(4, 0.5), right) == 0.5, "one that cannot tell has the risk of chance"
 
 
 def test_the_reliability_table_rises():

@@ -94,3 +94,20 @@ def test_half_precision_gives_nearly_the_same_and_keeps_attention_in_float32(blo
     assert attention.dtype == torch.float32
     torch.testing.assert_close(attention, expected.attention, atol=0.02, rtol=0)
     torch.testing.assert_close(features.float(), expected.features, atol=0.1, rtol=0)
+
+
+def test_a_heatmap_may_take_the_place_of_the_attention(block, patches):
+    """Only in frames with gaze; there it is the attention itself, whatever the patches show."""
+    given = torch.tensor([[True, False, True, False, False]] * B)
+    output, plain, biased = (
+        block(patches, peaked(7), given, replaces=True),
+        block(patches),
+        block(patches, peaked(7), given),
+    )
+    assert torch.equal(output.attention[given], peaked(7)[given])
+    assert torch.allclose(output.attention[~given], plain.attention[~given], atol=1e-6)
+    assert not torch.allclose(biased.attention[given], peaked(7)[given], atol=1e-2)
+    others = patches.clone()
+    others[:, :, 8:] += torch.randn(P - 8, D)
+    centred = others - others.mean((1, 2), keepdim=True) + patches.mean((1, 2), keepdim=True)
+    assert torch.allclose(block(centred, peaked(7), given, replaces=True).attention[given], peaked(7)[given])

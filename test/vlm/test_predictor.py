@@ -6,7 +6,7 @@ from tiny import CAMERA, frame_at, gaze_at, tiny_model
 
 from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.types import Frame, PredictionKind
-from gaze_vlm_ros.vlm.frames import FrameError
+from gaze_vlm_ros.vlm.frames import FrameError, check_shape
 from gaze_vlm_ros.vlm.predictor import PredictorError, StreamingPredictor
 
 RATE_HZ = 5
@@ -180,6 +180,17 @@ def test_frames_of_any_size_are_taken(size):
 def test_what_is_no_picture_is_refused(rgb):
     with pytest.raises(FrameError, match="uint8"):
         predictor().observe(Frame(1, rgb), [], CAMERA)
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1280, 960), (321, 240)])
+def test_a_scaled_picture_is_of_its_camera(size):
+    check_shape(np.zeros((480, 640, 3), np.uint8), size)
+
+
+@pytest.mark.parametrize("size", [(1280, 1280), (480, 640), (640, 360)])
+def test_a_picture_of_another_camera_is_refused(size):
+    with pytest.raises(FrameError, match=rf"640x480.*{size[0]}x{size[1]}.*camera_info"):
+        check_shape(np.zeros((480, 640, 3), np.uint8), size)
 
 
 def test_without_a_frame_there_is_no_prediction():

@@ -119,6 +119,20 @@ def _calibration(table: dict) -> str:
     )
 
 
+def _abstention(table: dict) -> str:
+    names = ("coverage", "risk", "risk_of_saying_everything", "area_under_risk_coverage")
+    rows = [
+        [source, kind, *(_figure(figures[name]) for name in names)]
+        for source, kinds in table.items()
+        for kind, figures in kinds.items()
+    ]
+    return (
+        "Below the threshold of `calibration.json`, chosen on the validation episodes, the model says nothing.\n"
+        "Coverage: share of windows in which it speaks; risk: share of wrong sentences among those said. All other\n"
+        "tables judge the best sentence of every window. Without that file everything is said.\n\n"
+    ) + table_of(["input", "task", "coverage", "risk", "risk of saying everything", "area under risk-coverage"], rows)
+
+
 def _wording(table: dict) -> str:
     rows = [
         [measure, source.replace("_", " "), kind, _figure(figures["model"]), _figure(figures["majority"])]
@@ -147,6 +161,7 @@ _SECTIONS = (
     ("Every window, free-running", "per_window", _per_window),
     ("Hallucinated objects, activity", "hallucinated_object", _hallucinated),
     ("Calibration", "calibration", _calibration),
+    ("Abstention", "abstention", _abstention),
     ("Likeness of the words", "wording", _wording),
     ("Teacher-forced: NOT comparable with the tables above", "teacher_forced", _teacher_forced),
     ("Attention within two patches of the gaze, newest frame", "attention_mass_within_2_patches", _mass),

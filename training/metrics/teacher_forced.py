@@ -26,7 +26,7 @@ def table(model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows:
 def _scores(
     model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows: np.ndarray, source: Input
 ) -> dict[str, Estimate]:
-    sentences, words, exact, episodes = Sentences(data.columns, tokenizer, model.config.frames), [], [], []
+    sentences, words, exact, episodes = Sentences(data.columns, tokenizer, model.config.image_tokens), [], [], []
     for part in np.array_split(windows, max(1, len(windows) // _BATCH)):
         batch, (ids, scored) = data.batch(part), sentences.batch(data.last(part))
         given = (batch.gaze.sum(-1) > 0) & (source is Input.GAZE)

@@ -1,0 +1,71 @@
+"""The VLM node in life: what it publishes rests on fresh frames, or it is silent."""
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+from tiny import frame_at, tiny_model
+
+from gaze_vlm_msgs.msg import Prediction
+from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.conversions.images import rgb_message
+from gaze_vlm_ros.nodes.vlm_node import VlmNode
+from gaze_vlm_ros.types import NS_PER_S
+from gaze_vlm_ros.vlm.checkpoint import save_checkpoint
+
+MAX_AGE_S = 30
+"""So long that no busy machine makes a fresh frame old."""
+
+
+@pytest.fixture
+def lab(spin, tmp_path):
+    """The node; ``publish(age_s)`` a frame, whose stamp it returns; the stamps of predictions; ``wait(until)``."""
+    save_checkpoint(tmp_path, *tiny_model())
+    node, other = VlmNode("vlm"), Node("lab")
+    settings = {"checkpoint": str(tmp_path), "max_age_s": float(MAX_AGE_S)}
+    spin(node, seconds=0.0)
+    node.set_parameters([Parameter(name, value=value) for name, value in settings.items()])
+    assert node.trigger_configure().name == "SUCCESS" and node.trigger_activate().name == "SUCCESS"
+    publisher = other.create_publisher(Image, names.SCENE_IMAGE, qos.NEWEST)
+    heard = []
+    other.create_subscription(
+        Prediction, names.EVENT, lambda m: heard.append(m.header.stamp.sec * NS_PER_S + m.header.stamp.nanosec), 10
+    )
+    assert spin(other, lambda: publisher.get_subscription_count() and other.count_publishers(names.EVENT))
+
+    def publish(age_s):
+        stamp_ns = node.now_ns() - round(age_s * NS_PER_S)
+        publisher.publish(rgb_message(frame_at(0.0).rgb, stamp_ns, "camera"))
+        return stamp_ns
+
+    return node, publish, heard, lambda until: spin(other, until)
+
+
+def test_nothing_is_published_from_a_frame_that_is_old(lab):
+    node, publish, heard, wait = lab
+    first = publish(0.0)
+    assert wait(lambda: heard == [first])
+    publish(2 * MAX_AGE_S)
+    assert wait(lambda: node._too_old == 1)
+    last = publish(0.0)
+    assert wait(lambda: heard == [first, last]), "the old frame in between gave nothing"
+    assert node._figures()["frames too old"] == "1"
+
+
+def test_a_frame_that_grew_old_while_the_model_ran_gives_nothing(lab, monkeypatch):
+    node, publish, heard, wait = lab
+    predict, late = node.predictor.predict, []
+
+    def slow():
+        output = predict()
+        monkeypatch.setattr(node, "now_ns", lambda: 2**62)
+        late.append(output)
+        return output
+
+    monkeypatch.setattr(node.predictor, "predict", slow)
+    publish(0.0)
+    assert wait(lambda: late and node._too_old == 1)
+    assert heard == []
