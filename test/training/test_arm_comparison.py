@@ -12,7 +12,7 @@ from gaze_vlm_ros.training import compare_arms
 from gaze_vlm_ros.training.arms import plan as plan_module
 from gaze_vlm_ros.training.arms.arm import ArmError
 from gaze_vlm_ros.training.arms.figures import EXACT, HALLUCINATED, MASS, NEXT_OBJECT
-from gaze_vlm_ros.training.arms.plan import Plan, best_rates
+from gaze_vlm_ros.training.arms.plan import SEARCH_SEED, Plan, best_rates
 from gaze_vlm_ros.training.arms.summary import Comparison, summarize
 from gaze_vlm_ros.training.arms.trial import Setup, Trial, run_trial
 
@@ -138,7 +138,14 @@ def test_a_machine_that_was_busy_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"arms": ()}, {"arms": ("gaz",)}, {"seeds": (1, 1)}, {"search_part": 0.0}, {"workers": 0}, {"seeds": (1000,)}],
+    [
+        {"arms": ()},
+        {"arms": ("gaz",)},
+        {"seeds": (1, 1)},
+        {"search_part": 0.0},
+        {"workers": 0},
+        {"seeds": (SEARCH_SEED,)},
+    ],
 )
 def test_a_plan_that_cannot_work_is_refused(tmp_path, bad):
     with pytest.raises(ArmError):
