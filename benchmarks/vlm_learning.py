@@ -112,9 +112,10 @@ def _next_object(rgb: float | None, gaze: float | None, oracle: float | None) ->
 def _said(found: Comparison, counts: Counts) -> dict:
     """How much all of it rests on."""
     steps = [result["stage"]["steps"] for result in found.of("gaze", 1.0).values()]
-    used = {key: value for key, value in asdict(counts).items() if key != "episodes"}
+    used = {key: value for key, value in asdict(counts).items() if key not in ("episodes", "rates")}
     return {
         "most_episodes": list(counts.episodes),
+        "rates": list(counts.rates),
         "test_episodes": found.about["test_episodes"],
         "data_sha256": found.about["data_sha256"][:12],
         "base": found.base[1.0],
