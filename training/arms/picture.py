@@ -29,6 +29,7 @@ def draw_arms(summary: dict, path: Path) -> None:
 def _panel(title: str, figure: str, scores: dict) -> np.ndarray:
     picture = np.full((TOP + BOTTOM + ROW * len(scores), LABELS + PLOT + 20, 3), 255, np.uint8)
     _write(picture, title, (LABELS, 20), 0.5)
+    shares = _shares(scores)
     top = max((_end(own[figure], 1) for of in scores.values() for own in of.values()), default=1.0) or 1.0
     for tick in np.linspace(0.0, top, 5):
         x = round(LABELS + PLOT * tick / top)
@@ -37,8 +38,9 @@ def _panel(title: str, figure: str, scores: dict) -> np.ndarray:
     for row, (arm, of) in enumerate(scores.items()):
         y = TOP + ROW * row + ROW // 2
         _write(picture, arm, (6, y + 4), 0.42)
-        for number, own in enumerate(of.values()):
-            _dot(picture, own[figure], y + 8 * (number - 1), top, _shade(number, len(of)))
+        for share, own in of.items():
+            number = shares.index(share)
+            _dot(picture, own[figure], y + 8 * (number - 1), top, _shade(number, len(shares)))
     return picture
 
 
@@ -53,13 +55,17 @@ def _dot(picture: np.ndarray, estimate: dict, y: int, top: float, colour: tuple[
 
 
 def _legend(scores: dict) -> np.ndarray:
-    shares = list(next(iter(scores.values())))
+    shares = _shares(scores)
     strip = np.full((28, 2 * (LABELS + PLOT + 20), 3), 255, np.uint8)
     for number, share in enumerate(shares):
         x = LABELS + 230 * number
         cv2.circle(strip, (x, 12), 4, _shade(number, len(shares)), -1, cv2.LINE_AA)
         _write(strip, f"{float(share):.0%} of training episodes", (x + 10, 16), 0.42)
     return strip
+
+
+def _shares(scores: dict) -> list[str]:
+    return sorted({share for of in scores.values() for share in of}, key=float)
 
 
 def _shade(number: int, shares: int) -> tuple[int, int, int]:
