@@ -6,7 +6,7 @@ ENTER := .venv/bin/python scripts/enter.py
 RIVALS := .venv-rivals/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo bench-sim lint clean distclean
+.PHONY: help setup test demo bench-sim bench-vlm lint clean distclean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -27,6 +27,10 @@ demo: setup ## Set-up and the closed loop in simulation; the report is in out/de
 bench-sim: ## Figures of the simulated world beside its rivals', one JSON line; SEED= chooses the seed
 	@$(MAKE) --no-print-directory $(RIVALS) >&2
 	@.venv/bin/python -m benchmarks.bench_sim --seed $(SEED)
+
+bench-vlm: ## Figures of the model, retrained small and streaming, one JSON line; SEED= chooses the seed
+	@$(MAKE) --no-print-directory setup >&2
+	@$(ENTER) .venv/bin/python -m benchmarks.bench_vlm --seed $(SEED)
 
 $(RIVALS): benchmarks/requirements-rivals.txt | setup
 	@echo "  the rivals' environment, .venv-rivals ..."

@@ -94,6 +94,44 @@ def clustered_rate(outcomes: Sequence[bool], clusters: Sequence[Hashable]) -> Es
     return Estimate(estimate.value, estimate.n, honest.low, honest.high)
 
 
+def crossed_bootstrap(
+    ours: tuple[np.ndarray, np.ndarray],
+    rival: tuple[np.ndarray, np.ndarray] | None = None,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Estimate:
+    """A rate over trained models and episodes, or the difference of two, with its percentile interval.
+
+    ``ours`` and ``rival`` are totals (S, E) and counts (S, E): what S models of different seeds scored on E episodes,
+    and in how many cases; model s of one and of the other are a pair. The value is all totals over all counts. Models
+    and episodes are resampled independently, both at once (the pigeonhole bootstrap, Owen 2007), which errs on the
+    wide side. A single model cannot be resampled: then the interval holds for that model. ``n`` counts the cases of
+    one model; without any the value is None, with one episode the interval.
+    """
+    pairs = [tuple(np.asarray(part, dtype=np.float64) for part in pair) for pair in (ours, rival) if pair is not None]
+    if len({part.shape for pair in pairs for part in pair}) > 1:
+        raise ValueError("totals and counts of both must have one shape")
+    if any(not counts.sum() for _, counts in pairs):
+        return NO_CASES
+    models, episodes = pairs[0][0].shape
+    n = round(float(pairs[0][1].sum()) / models)
+    value = _difference(pairs, np.ones((1, models)), np.ones((1, episodes)))[0]
+    if episodes < 2:
+        return Estimate(float(value), n)
+    rng = np.random.default_rng(seed)
+    weights = [rng.multinomial(size, np.full(size, 1 / size), draws).astype(float) for size in (models, episodes)]
+    low, high = np.nanpercentile(_difference(pairs, *weights), [2.5, 97.5])
+    return Estimate(float(value), n, float(low), float(high))
+
+
+def _difference(pairs: Sequence[tuple[np.ndarray, np.ndarray]], models: np.ndarray, episodes: np.ndarray) -> np.ndarray:
+    """The rate (D,) of the first pair, less that of a second, with weights (D, S) and (D, E); NaN without a case."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rates = [((models @ t) * episodes).sum(1) / ((models @ c) * episodes).sum(1) for t, c in pairs]
+    return rates[0] - rates[1] if len(rates) == 2 else rates[0]
+
+
 def paired_bootstrap(
     ours: Sequence[float],
     rival: Sequence[float],

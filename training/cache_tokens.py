@@ -1,7 +1,8 @@
 """Stage 2: the frozen encoder sees every frame once, and its tokens are kept for all later stages.
 
 ``tokens.npy`` (F, P, D) float16 is memory-mapped; ``frames.npz`` holds everything else that is known of each frame;
-``cache.json`` says whose tokens they are and is written last: without it the cache does not exist.
+``cache.json`` says whose tokens they are and names the values of ``patch_label``; it is written last: without it the
+cache does not exist.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError, Episode, read_episodes
 from gaze_vlm_ros.training.shards.reader import data_digest
+from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
 from gaze_vlm_ros.vlm.config import GazeVLMConfig
 from gaze_vlm_ros.vlm.frames import to_pixels
@@ -25,7 +27,7 @@ from gaze_vlm_ros.vlm.model import GazeVLM
 
 PER_FRAME = (
     *("stamp_s", "heatmap", "heatmap_input", "gaze_px", "activity", "event", "event_time_s", "phase_id"),
-    *("activity_start_s", "visible"),
+    *("activity_start_s", "visible", "patch_label"),
 )
 _BATCH = 32
 
@@ -47,7 +49,7 @@ def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
     model, _ = load_checkpoint(encoder)
     source = {"encoder_sha256": encoder_digest(model), "data_sha256": data_digest(data)}
     card, found = source | {"columns": list(PER_FRAME)}, _card(out)
-    if found == card:
+    if found is not None and card.items() <= found.items() and "labels" in found:
         say(f"{out} already holds these tokens")
         return
     has_tokens = found is not None and source.items() <= found.items()
@@ -62,8 +64,15 @@ def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
     if not has_tokens:
         _write_tokens(model, model.config, episodes, out / "tokens.npy")
     _write_frames(episodes, out / "frames.npz")
+    card["labels"] = list(episodes[0].label_names)
     write_atomically(out / "cache.json", (json.dumps(card, indent=2) + "\n").encode())
     say(f"{sum(map(len, episodes))} frames of {len(episodes)} episodes in {out}")
+
+
+def require_columns(data: TokenSet, tokens: Path) -> None:
+    """Raises DataError where ``data``, read from ``tokens``, is of an earlier form, which lacks something."""
+    if missing := set(PER_FRAME) - set(data.columns):
+        raise DataError(f"{tokens} lacks {', '.join(sorted(missing))}; run cache_tokens again, which keeps its tokens")
 
 
 def _card(out: Path) -> dict | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gaze_vlm_ros.statistics import Estimate
 from gaze_vlm_ros.training.answers import Input, answer
-from gaze_vlm_ros.training.cache_tokens import PER_FRAME, cache_tokens, encoder_digest
+from gaze_vlm_ros.training.cache_tokens import cache_tokens, encoder_digest, require_columns
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError
 from gaze_vlm_ros.training.metrics import (
@@ -52,8 +52,7 @@ def evaluate(
     data = TokenSet(tokens, model.config)
     if data.encoder_sha256 != encoder_digest(model):
         raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
-    if missing := set(PER_FRAME) - set(data.columns):
-        raise DataError(f"{tokens} lacks {', '.join(sorted(missing))}; run cache_tokens again, which keeps its tokens")
+    require_columns(data, tokens)
     windows = data.of_split(split)[:limit]
     fitted = load_calibration(checkpoint)
     said = {source: answer(model, tokenizer, data, windows, source, 0, fitted, mode) for source in Input}

@@ -33,8 +33,8 @@ class Batch:
 class TokenSet:
     """The frames of a cache and the windows that end at them.
 
-    ``columns`` holds what ``frames.npz`` does, one row per frame; ``last(windows)`` are the rows of the windows' newest
-    frames.
+    ``columns`` holds what ``frames.npz`` does, one row per frame; ``labels`` names the values of ``patch_label``, ()
+    in a cache of an earlier form; ``last(windows)`` are the rows of the windows' newest frames.
     """
 
     def __init__(self, folder: Path, config: GazeVLMConfig) -> None:
@@ -46,6 +46,7 @@ class TokenSet:
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise DataError(f"{folder} is no finished token cache ({error}); `gaze-vlm-ros train` makes one") from None
         self.encoder_sha256, self.data_sha256 = card["encoder_sha256"], card["data_sha256"]
+        self.labels = tuple(card.get("labels", ()))
         wanted = len(self.columns["episode"]), config.patches, config.hidden
         if self._tokens.shape != wanted:
             raise DataError(f"{folder} holds tokens {self._tokens.shape}, the model wants {wanted}; cache them anew")
@@ -63,6 +64,11 @@ class TokenSet:
     @property
     def episodes(self) -> int:
         return len(np.unique(self.columns["episode"]))
+
+    @property
+    def windows(self) -> int:
+        """How many there are."""
+        return len(self._windows)
 
     def of_split(self, split: str) -> np.ndarray:
         """Numbers of the windows of one split. Raises DataError where there is none."""

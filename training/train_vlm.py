@@ -9,6 +9,7 @@ mean that lambda weighs.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
@@ -26,7 +27,7 @@ from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import Stage, load_stages, save_stages
 from gaze_vlm_ros.training.token_set import Batch, Sentences, TokenSet
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, save_checkpoint
-from gaze_vlm_ros.vlm.config import OutputMode
+from gaze_vlm_ros.vlm.config import GazeVLMConfig, OutputMode
 from gaze_vlm_ros.vlm.loss import gaze_kl, word_loss
 from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS
@@ -57,15 +58,25 @@ class VLMSettings:
             raise SettingsError(f"gaze_dropout must lie in 0..1, got {self.gaze_dropout}")
 
 
+Divergence = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Target (B, T, P), attention (B, T, P) and which frames count (B, T) -> a scalar, as ``gaze_kl``."""
+
+
 def window_losses(
-    model: GazeVLM, batch: Batch, ids: Tensor, scored: Tensor, given_windows: Tensor, regulariser: float
+    model: GazeVLM,
+    batch: Batch,
+    ids: Tensor,
+    scored: Tensor,
+    given_windows: Tensor,
+    regulariser: float,
+    divergence: Divergence = gaze_kl,
 ) -> dict[str, Tensor]:
     """The loss of a batch of windows; ``given_windows`` (B,) bool: which of them get their gaze as input."""
     given = (batch.gaze.sum(-1) > 0) & given_windows[:, None]
     features, attention = model.attend(batch.tokens, batch.gaze, given)
     logits = model.logits(features.repeat_interleave(len(KINDS), 0), ids).float()
     words = word_loss(logits, ids, scored)
-    kl = gaze_kl(batch.target, attention.float(), (batch.target.sum(-1) > 0) & ~given)
+    kl = divergence(batch.target, attention.float(), (batch.target.sum(-1) > 0) & ~given)
     return {"loss": words + regulariser * kl, "words": words, "gaze_kl": kl}
 
 
@@ -100,7 +111,7 @@ def train_vlm(
     version = f"{data.data_sha256[:8]}-{loop.seed}"
     about_model = {"horizon_s": _horizon_s(data), "name": name or model.config.name, "version": version}
     config = replace(model.config, output=output, **about_model)
-    model = _with_fresh_language(model, config)
+    model = with_fresh_language(model, config)
     model.freeze_encoder()
     sentences = Sentences(data.columns, tokenizer, model.config.image_tokens)
     windows, checked = data.of_split("train"), data.of_split("validation")
@@ -168,7 +179,7 @@ def _horizon_s(data: TokenSet) -> float:
     return round(float(np.nanpercentile(ahead, 90)), 2)
 
 
-def _with_fresh_language(pretrained: GazeVLM, config) -> GazeVLM:
+def with_fresh_language(pretrained: GazeVLM, config: GazeVLMConfig) -> GazeVLM:
     """A model with the encoder of ``pretrained``; block and language model begin as this run's seed has it."""
     model = GazeVLM(config)
     for part in ("base.model.vision_tower", "base.model.multi_modal_projector", "patch_head"):

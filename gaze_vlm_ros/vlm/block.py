@@ -48,20 +48,23 @@ class GazeAttention(nn.Module):
         """``query`` (B, T, D), patches of mean 0 and variance 1 ``normal`` (B, T, P, D), ``log_gaze`` (B, T, P) -> the
         update of the query (B, T, D), weights (B, T, H, P), which are float32 in a block of half precision too.
         ``fixed``: weights (B, T, P) that stand instead of all heads' own in some frames (B, T)."""
-        dim, norm = query.shape[-1], self.norm_patches
-        q = self.to_query(self.norm_query(query)).unflatten(-1, (self.heads, -1))
-        key = self.to_key.weight.view(self.heads, -1, dim)
-        value = self.to_value.weight.view(self.heads, -1, dim)
-        carried = torch.einsum("bthe,hed->bthd", q * self.scale, key) * norm.weight
-        scores = carried @ normal.transpose(-1, -2)
-        if log_gaze is not None:
-            scores = scores + self.gaze_scale[:, None] * log_gaze[:, :, None]
-        weights = scores.float().softmax(dim=-1)
+        norm, weights = self.norm_patches, self.weigh(query, normal, log_gaze)
         if fixed is not None:
             weights = torch.where(fixed[1][..., None, None], fixed[0][:, :, None].float(), weights)
+        value = self.to_value.weight.view(self.heads, -1, query.shape[-1])
         seen = (weights.to(normal.dtype) @ normal) * norm.weight + norm.bias
         mixed = torch.einsum("bthd,hed->bthe", seen, value).flatten(-2)
         return self.to_out(mixed), weights
+
+    def weigh(self, query: Tensor, normal: Tensor, log_gaze: Tensor | None) -> Tensor:
+        """The weights (B, T, H, P) of ``forward``."""
+        q = self.to_query(self.norm_query(query)).unflatten(-1, (self.heads, -1))
+        key = self.to_key.weight.view(self.heads, -1, query.shape[-1])
+        carried = torch.einsum("bthe,hed->bthd", q * self.scale, key) * self.norm_patches.weight
+        scores = carried @ normal.transpose(-1, -2)
+        if log_gaze is not None:
+            scores = scores + self.gaze_scale[:, None] * log_gaze[:, :, None]
+        return scores.float().softmax(dim=-1)
 
 
 class GazeBlock(nn.Module):
@@ -95,7 +98,7 @@ class GazeBlock(nn.Module):
         True; every other frame is attended without it. ``replaces``: the heatmap is the attention of those frames
         instead of a bias on it.
         """
-        query = self.make_query(patches.mean(dim=(1, 2)))[:, None].expand(-1, patches.shape[1], -1)
+        query = self.query(patches)
         normal = F.layer_norm(patches, patches.shape[-1:])
         log_gaze, fixed = None, None
         if heatmap is not None and given is not None and replaces:
@@ -107,3 +110,7 @@ class GazeBlock(nn.Module):
             query = query + update
             query = query + feed_forward(query)
         return BlockOutput(self.norm_out(query), weights.mean(dim=2))
+
+    def query(self, patches: Tensor) -> Tensor:
+        """The first query (B, T, D): one for the whole window."""
+        return self.make_query(patches.mean(dim=(1, 2)))[:, None].expand(-1, patches.shape[1], -1)

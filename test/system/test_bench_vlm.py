@@ -1,21 +1,17 @@
-"""The streaming benchmark compares like with like, and its figures are of the run itself."""
+"""The benchmark of the model prints the keys it promises, measured when called, and says what it could not measure."""
 
 import importlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import torch
-from tiny import CAMERA, frame_at, gaze_at, tiny_model
-
-from gaze_vlm_ros.vlm.checkpoint import save_checkpoint
-from gaze_vlm_ros.vlm.predictor import StreamingPredictor
-from gaze_vlm_ros.vlm.tokenizer import KINDS
+from arm_cache import write_cache
 
 ROOT = Path(__file__).resolve().parents[2]
+TASK = {
+    *("base_full", "gaze_half", "gaze_full", "any_object_full"),
+    *("ci95_gaze_half_minus_base_full", "ci95_gaze_minus_any_object"),
+}
 
 
 @pytest.fixture
@@ -26,80 +22,82 @@ def benchmark(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def checkpoint(tmp_path):
-    save_checkpoint(tmp_path, *tiny_model())
-    return tmp_path
+def in_turn(monkeypatch: pytest.MonkeyPatch):
+    """Trials in this process; the list of them."""
+    from gaze_vlm_ros.training.arms import plan  # noqa: PLC0415 - torch is slow to import
+    from gaze_vlm_ros.training.arms.trial import run_trial  # noqa: PLC0415
+
+    made = []
+
+    def run_jobs(function, jobs, workers, what):
+        for job in jobs:
+            made.append(job)
+            run_trial(job)
+            yield job
+
+    monkeypatch.setattr(plan, "run_jobs", run_jobs)
+    return made
 
 
 @pytest.mark.slow
-def test_all_keys_of_the_process_are_printed_as_one_line(checkpoint):
-    command = [sys.executable, "-m", "benchmarks.vlm_streaming", "--quick", "--seed", "3", "--only", "process"]
-    done = subprocess.run([*command, "--checkpoint", str(checkpoint)], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    line = json.loads(done.stdout)
-    assert set(line) == {"seed", "speedup_vs_generate", "generate_threads", "block_overhead", "predict_ms"}
-    assert line["seed"] == 3 and line["predict_ms"]["n"] == 3
-    assert line["speedup_vs_generate"] > 1.0
-    assert 1 <= line["generate_threads"] <= len(os.sched_getaffinity(0))
+def test_learning_gives_the_promised_keys_and_says_from_how_much(benchmark, in_turn, tmp_path):
+    learning, cache = benchmark("vlm_learning"), write_cache(tmp_path)
+    counts = learning.Counts((8, 2, 3), 0.001, batch=4, text_layers=1, seeds=2)
+    line = learning.measure(5, counts, cache / "tokens", cache / "encoder")
+    assert json.loads(json.dumps(line)) == line
+    assert set(line["event"]) == set(line["activity"]) == TASK
+    assert set(line["next_object_0_5s"]) == {"rgb", "gaze_at_inference", "oracle", "share_of_way", "n"}
+    assert set(line["mass_near_gaze"]) == set(line["hallucination"]) == {"base", "gaze"}
+    assert line["next_object_0_5s"]["n"] == line["learnt_from"]["test_episodes"] == 3
+    assert line["learnt_from"]["base"] in {"no_block", "mean_pool", "lambda_0"}
+    finals = [trial for trial in in_turn if not trial.search]
+    assert {trial.seed for trial in finals} == {10, 11}, "the seeds follow from SEED"
+    assert len({(t.setup.minutes, t.setup.steps, t.setup.batch) for t in finals}) == 1, "equal terms"
+    arms = {(t.arm, t.share) for t in finals}
+    assert arms == {(line["learnt_from"]["base"], 1.0), ("gaze", 0.5), *((arm, 1.0) for arm in learning.TAUGHT)}
+    searched = {(t.arm, t.learning_rate) for t in in_turn if t.search}
+    assert len(searched) == 7 * len(counts.rates), "each arm, and each base, has its own search"
 
 
-def test_ratios_are_those_within_a_window_and_of_the_rivals_best_threads(benchmark):
-    took = {
-        "ours": [0.01, 0.02, 0.10],
-        "mean_pool": [0.008, 0.02, 0.08],
-        "generate_1": [0.10, 0.10, 0.60],
-        "generate_2": [0.08, 0.20, 0.70],
-    }
-    found = benchmark("vlm_lanes").ratios(took)
-    assert (found["generate_threads"], found["speedup_vs_generate"]) == (1, 6.0)
-    assert found["block_overhead"] == pytest.approx(0.25)
+def test_half_of_the_way_is_half(benchmark):
+    way = benchmark("vlm_learning")._next_object
+    assert way(0.2, 0.5, 0.8)["share_of_way"] == pytest.approx(0.5)
+    assert way(0.2, 0.5, 0.2)["share_of_way"] is None, "an oracle that is no better is no measure"
+    assert way(None, None, None)["share_of_way"] is None
 
 
-def test_the_rival_says_what_a_plain_greedy_model_says(benchmark, checkpoint):
-    """Its words are the argmax of the whole sequence, over and over: nothing of ours speaks for it."""
-    rival = benchmark("vlm_lanes").PlainGenerate(checkpoint)
-    model, tokenizer = rival._model, tiny_model()[1]
-    one = StreamingPredictor(model, tokenizer)
-    for i in range(26):
-        one.observe(frame_at(i / 5), [gaze_at(i / 5, 300, 200)], CAMERA)
-    pixels, heatmap, given = benchmark("vlm_lanes").window_of(one)
-    assert pixels.shape == (5, 3, 64, 64) and given.all()
-    with torch.inference_mode():
-        features = model.attend(model.encode(pixels)[None], heatmap[None], given[None]).features
-        for kind, words in zip(KINDS, rival(pixels, heatmap, given), strict=True):
-            ids = tokenizer.prompt(kind, 5)
-            for word in words:
-                assert word == int(model.logits(features, torch.tensor([ids]))[0, -1].argmax())
-                ids = [*ids, word]
+def test_what_is_missing_is_said_aloud(benchmark, monkeypatch, capsys):
+    bench = benchmark("bench_vlm")
+    monkeypatch.setattr(bench, "STREAMING", "benchmarks.no_such_half")
+    bench.main(["--only", "streaming", "--seed", "4"])
+    printed = capsys.readouterr()
+    line = json.loads(printed.out)
+    assert line["seed"] == 4 and "no_such_half" in line["not_measured"]["streaming"]
+    assert "NOT MEASURED: streaming" in printed.err
 
 
-def test_the_mean_does_its_work_and_leads_to_the_same_words(benchmark):
-    lanes, (model, tokenizer) = benchmark("vlm_lanes"), tiny_model()
-    one, other = (StreamingPredictor(model if i == 0 else tiny_model()[0], tokenizer) for i in range(2))
-    for predictor in (one, other):
-        predictor.observe(frame_at(0.0), [], CAMERA)
-    mean = lanes.MeanPool(model.block.norm_out)
-    mean.output = lanes._block_output(one, model.block, lanes.window_of(one))
-    seen = []
-    mean._norm.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    other._model.block = mean
-    assert other.predict().event.text == one.predict().event.text
-    assert seen[0].shape == (1, 5, 32)
+def test_both_halves_share_a_line(benchmark, monkeypatch, capsys):
+    bench = benchmark("bench_vlm")
+
+    def chatty(*_):
+        print("chatter")
+        return {"rate_hz": 5.0}
+
+    monkeypatch.setattr(bench, "streaming", chatty)
+    monkeypatch.setattr(bench.vlm_learning, "measure", lambda *_: {"event": {}})
+    bench.main([])
+    printed = capsys.readouterr()
+    assert printed.out.count("\n") == 1 and json.loads(printed.out) == {"seed": 0, "event": {}, "rate_hz": 5.0}
+    assert "chatter" in printed.err
 
 
-def test_another_one_begins_at_every_window(benchmark):
-    lanes = benchmark("vlm_lanes")
-    order = []
-    works = {name: (1, lambda name=name: order.append(name)) for name in "abc"}
-    for number in range(3):
-        assert set(lanes._timed(works, number)) == set("abc")
-    assert "".join(order) == "abcbcacab"
-
-
-def test_memory_is_that_of_the_process_asked_for(benchmark):
-    resident_mib = benchmark("vlm_streaming").resident_mib
-    assert 20 < resident_mib(os.getpid()) < 20_000
-    ended = subprocess.Popen([sys.executable, "-c", "pass"])
-    ended.wait()
-    with pytest.raises((ProcessLookupError, FileNotFoundError)):
-        resident_mib(ended.pid)
+def test_two_seeds_share_no_episode(benchmark, monkeypatch, tmp_path):
+    data, asked = benchmark("vlm_data"), []
+    monkeypatch.setattr(data, "FOLDER", tmp_path)
+    monkeypatch.setattr(data, "cache_tokens", lambda *_: None)
+    monkeypatch.setattr(data, "generate", lambda folder, request, **_: asked.append((folder.name, request)))
+    for seed in (0, 1):
+        data.make_tokens(seed, (40, 12, 28))
+    seeds = [number for _, request in asked for number in request.seeds]
+    assert len(seeds) == len(set(seeds)) == 160
+    assert all(request.options.split == split for split, request in asked)

@@ -50,6 +50,13 @@ def auc_judd(attention: np.ndarray, patch: np.ndarray) -> np.ndarray:
     return (less + equal / 2) / (attention.shape[1] - 1)
 
 
+def gazed(judged: Judged) -> tuple[np.ndarray, np.ndarray]:
+    """Which windows (W,) have gaze at their newest frame, and that frame's heatmap (N, P) in those."""
+    target = judged.column("heatmap")
+    seen = target.sum((1, 2)) > 0
+    return seen, target[seen].reshape(seen.sum(), -1)
+
+
 def tables(judged: Judged) -> dict:
     """measure -> attention of the model, or a rival -> mean over the frames that have gaze.
 
@@ -57,9 +64,7 @@ def tables(judged: Judged) -> dict:
     heatmap itself (``human_gaze``).
     """
     heatmap = judged.data.columns["heatmap"]
-    grid, target = heatmap.shape[1:], judged.column("heatmap")
-    seen = target.sum((1, 2)) > 0
-    target = target[seen].reshape(seen.sum(), -1)
+    grid, (seen, target) = heatmap.shape[1:], gazed(judged)
     patch, episodes = target.argmax(1), judged.episode[seen].tolist()
     prior = heatmap[judged.data.columns["split"] == SPLITS.index("train")].mean(0).ravel()
     fields = {source.value: judged.said[source].attention[seen] for source in (Input.RGB, Input.GAZE)}

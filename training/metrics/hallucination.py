@@ -36,6 +36,12 @@ def table(judged: Judged) -> dict:
     return {name: _share(named, visible, judged.episode) for name, named in objects.items()}
 
 
-def _share(named: list[str | None], visible: np.ndarray, episode: np.ndarray) -> Estimate:
+def unseen_objects(named: list[str | None], visible: np.ndarray, episode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the windows (N) that name an object: whether it is unseen, and the window's episode."""
     naming = [i for i, kind in enumerate(named) if kind]
-    return clustered_rate(is_unseen([named[i] for i in naming], visible[naming]), episode[naming].tolist())
+    return is_unseen([named[i] for i in naming], visible[naming]), episode[naming]
+
+
+def _share(named: list[str | None], visible: np.ndarray, episode: np.ndarray) -> Estimate:
+    unseen, episodes = unseen_objects(named, visible, episode)
+    return clustered_rate(unseen, episodes.tolist())

@@ -34,7 +34,7 @@ def _per_phase(table: dict) -> str:
         [
             source.replace("_", " "),
             kind,
-            *map(_figure, map(scores.get, ("model", "repeat", "majority"))),
+            *map(figure_of, map(scores.get, ("model", "repeat", "majority"))),
             str(scores["model"]["n"]),
         ]
         for source, kinds in table.items()
@@ -45,21 +45,21 @@ def _per_phase(table: dict) -> str:
 
 def _per_window(table: dict) -> str:
     labels = _WINDOW_ROWS + tuple((key, key.replace("_", " ")) for key in _DIFFERENCES)
-    rows = [[label, *(_figure(table[k][column]) for column, _ in _COLUMNS)] for k, label in labels if k in table]
+    rows = [[label, *(figure_of(table[k][column]) for column, _ in _COLUMNS)] for k, label in labels if k in table]
     return table_of(["input", *(title for _, title in _COLUMNS)], rows)
 
 
 def _teacher_forced(table: dict) -> str:
-    rows = [[source, _figure(scores["sentence"]), _figure(scores["word"])] for source, scores in table.items()]
+    rows = [[source, figure_of(scores["sentence"]), figure_of(scores["word"])] for source, scores in table.items()]
     return table_of(["input", "sentence", "word"], rows)
 
 
 def _mass(table: dict) -> str:
-    return table_of(["attention of", "mass"], [[name.replace("_", " "), _figure(v)] for name, v in table.items()])
+    return table_of(["attention of", "mass"], [[name.replace("_", " "), figure_of(v)] for name, v in table.items()])
 
 
 def _attention(table: dict) -> str:
-    rows = [[name.replace("_", " "), *(_figure(column[name]) for column in table.values())] for name in table["nss"]]
+    rows = [[name.replace("_", " "), *(figure_of(column[name]) for column in table.values())] for name in table["nss"]]
     return (
         "NSS: attention at the gazed patch in standard deviations above the mean over the patches. AUC (Judd): share\n"
         "of the other patches with less attention than the gazed one, equal ones counting half.\n\n"
@@ -68,7 +68,7 @@ def _attention(table: dict) -> str:
 
 def _slots(table: dict) -> str:
     rows = [
-        [source.replace("_", " "), kind, rival, *(_figure(slots[slot][rival]) for slot in SLOTS)]
+        [source.replace("_", " "), kind, rival, *(figure_of(slots[slot][rival]) for slot in SLOTS)]
         for source, kinds in table.items()
         for kind, slots in kinds.items()
         for rival in ("model", "repeat", "majority")
@@ -85,7 +85,7 @@ def _next_object(table: dict) -> str:
             str(at["n"]),
             "-" if at["median_lead_s"] is None else f"{at['median_lead_s']:.2f} s",
             str(at["other_event_first"]),
-            *(_figure(at["accuracy"][source]) for source in sources),
+            *(figure_of(at["accuracy"][source]) for source in sources),
         ]
         for lead, at in table.items()
     ]
@@ -94,7 +94,7 @@ def _next_object(table: dict) -> str:
 
 
 def _hallucinated(table: dict) -> str:
-    rows = [[name.replace("_", " "), _figure(figure), str(figure["n"])] for name, figure in table.items()]
+    rows = [[name.replace("_", " "), figure_of(figure), str(figure["n"])] for name, figure in table.items()]
     return (
         "Of the activity sentences that name an object, those whose object shows no pixel in any frame of the window.\n"
         "The truth's own share is the floor: a hand may reach for what lies outside the picture.\n\n"
@@ -106,8 +106,8 @@ def _calibration(table: dict) -> str:
         [
             source,
             kind,
-            _figure(figures["expected_calibration_error"]),
-            _figure(figures["overconfidence"]),
+            figure_of(figures["expected_calibration_error"]),
+            figure_of(figures["overconfidence"]),
             ", ".join(f"{b['probability']:.2f}/{b['accuracy']['value']:.2f}" for b in figures["bins"]),
         ]
         for source, kinds in table.items()
@@ -135,7 +135,7 @@ def _abstention(table: dict) -> str:
 
 def _wording(table: dict) -> str:
     rows = [
-        [measure, source.replace("_", " "), kind, _figure(figures["model"]), _figure(figures["majority"])]
+        [measure, source.replace("_", " "), kind, figure_of(figures["model"]), figure_of(figures["majority"])]
         for measure, name in (("ROUGE-L F", "rouge_l_f"), ("semantic score", "semantic"))
         for source, kinds in (table[name] or {}).items()
         for kind, figures in kinds.items()
@@ -147,7 +147,8 @@ def _wording(table: dict) -> str:
     ) + (table_of(["measure", "input", "task", "model", "majority"], rows) + missing)
 
 
-def _figure(estimate: dict) -> str:
+def figure_of(estimate: dict) -> str:
+    """A value and its interval, as they stand in a table."""
     if estimate["value"] is None:
         return "-"
     interval = estimate["ci95"]

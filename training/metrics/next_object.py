@@ -66,6 +66,15 @@ def table(judged: Judged) -> dict:
     return {f"{lead_s:g}": _at_lead(judged, lead_s) for lead_s in LEADS_S}
 
 
+def asked_before(judged: Judged, lead_s: float) -> tuple[list[tuple[int, Reach]], int]:
+    """The reaches that are asked for ``lead_s`` before they begin, each behind its window's index, and how many are
+    left out because another event came first.
+    """
+    found, event_time_s = _windows_before(judged, lead_s), judged.column("event_time_s")
+    asked = [(i, reach) for i, reach in found if abs(event_time_s[i] - reach.event_time_s) < _ROUNDING_S]
+    return asked, len(found) - len(asked)
+
+
 def _windows_before(judged: Judged, lead_s: float) -> list[tuple[int, Reach]]:
     """Each reach of all episodes that has a window ``lead_s`` before it, behind that window's index."""
     stamp_s, found = judged.column("stamp_s"), []
@@ -79,9 +88,7 @@ def _windows_before(judged: Judged, lead_s: float) -> list[tuple[int, Reach]]:
 
 
 def _at_lead(judged: Judged, lead_s: float) -> dict:
-    stamp_s, event_time_s = judged.column("stamp_s"), judged.column("event_time_s")
-    found = _windows_before(judged, lead_s)
-    asked = [(i, reach) for i, reach in found if abs(event_time_s[i] - reach.event_time_s) < _ROUNDING_S]
+    stamp_s, (asked, others) = judged.column("stamp_s"), asked_before(judged, lead_s)
     numbers, truths = [int(judged.episode[i]) for i, _ in asked], [reach.object for _, reach in asked]
     majority = Counter(truths).most_common(1)[0][0] if truths else ""
     named = {
@@ -93,7 +100,7 @@ def _at_lead(judged: Judged, lead_s: float) -> dict:
     true_leads_s = [reach.start_s - stamp_s[i] for i, reach in asked]
     return {
         "n": len(asked),
-        "other_event_first": len(found) - len(asked),
+        "other_event_first": others,
         "median_lead_s": round(float(np.median(true_leads_s)), 3) if asked else None,
         "accuracy": {
             source: clustered_rate([a == b for a, b in zip(objects, truths, strict=True)], numbers)

@@ -19,13 +19,14 @@ _BATCH = 64
 
 def table(model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows: np.ndarray) -> dict:
     """input -> share of sentences, and of words, that are right."""
-    return {source.value: _scores(model, tokenizer, data, windows, source) for source in (Input.RGB, Input.GAZE)}
+    return {source.value: scores(model, tokenizer, data, windows, source) for source in (Input.RGB, Input.GAZE)}
 
 
 @torch.inference_mode()
-def _scores(
+def scores(
     model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows: np.ndarray, source: Input
 ) -> dict[str, Estimate]:
+    """Share of sentences, and of words, that are right where the model sees ``source``, RGB or GAZE."""
     sentences, words, exact, episodes = Sentences(data.columns, tokenizer, model.config.image_tokens), [], [], []
     for part in np.array_split(windows, max(1, len(windows) // _BATCH)):
         batch, (ids, scored) = data.batch(part), sentences.batch(data.last(part))

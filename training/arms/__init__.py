@@ -1,0 +1,1 @@
+"""What gaze buys, and what other supervision of the same attention buys: arms, controls, and their comparison."""
