@@ -155,9 +155,9 @@ def test_the_oracle_points_at_the_true_object_wherever_the_wearer_looks(judged, 
     look_elsewhere(data.columns, np.arange(len(data.columns["episode"])))
     real, shown = model.attend, []
 
-    def attend(tokens, heatmap=None, given=None):
+    def attend(tokens, heatmap=None, given=None, **how):
         shown.append(heatmap)
-        return real(tokens, heatmap, given)
+        return real(tokens, heatmap, given, **how)
 
     monkeypatch.setattr(model, "attend", attend)
     figures(*judged, sees_gaze=True)

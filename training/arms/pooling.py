@@ -46,7 +46,9 @@ class NoBlock(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim))
 
-    def forward(self, patches: Tensor, heatmap: Tensor | None = None, given: Tensor | None = None) -> BlockOutput:
+    def forward(
+        self, patches: Tensor, heatmap: Tensor | None = None, given: Tensor | None = None, replaces: bool = False
+    ) -> BlockOutput:
         """As ``GazeBlock.forward``; the attention is the same everywhere."""
         count = patches.shape[2]
         attention = patches.new_full(patches.shape[:3], 1 / count, dtype=torch.float32)

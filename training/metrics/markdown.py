@@ -122,7 +122,7 @@ def _calibration(table: dict) -> str:
 def _abstention(table: dict) -> str:
     names = ("coverage", "risk", "risk_of_saying_everything", "area_under_risk_coverage")
     rows = [
-        [source, kind, *(_figure(figures[name]) for name in names)]
+        [source, kind, *(figure_of(figures[name]) for name in names)]
         for source, kinds in table.items()
         for kind, figures in kinds.items()
     ]
