@@ -24,18 +24,16 @@ from gaze_vlm_ros.sim.intentions.sampling import sample_things
 from gaze_vlm_ros.sim.kitchen.layout import Layout
 from gaze_vlm_ros.sim.labels.frame import Moment
 from gaze_vlm_ros.sim.labels.gaze import GazeHit, cast_gaze
-from gaze_vlm_ros.sim.labels.shot import SceneIndex, Shot, take_shot
-from gaze_vlm_ros.sim.render import Offscreen
+from gaze_vlm_ros.sim.labels.shot import SceneIndex, Shot
 from gaze_vlm_ros.sim.scene import Scene
+from gaze_vlm_ros.sim.scene_camera import SceneCamera, Snapshot
 from gaze_vlm_ros.sim.things import apply_state, initial_state
 from gaze_vlm_ros.sim.truth import Phrasing, Truth
 from gaze_vlm_ros.sim.wearer import Person, Wearer
-from gaze_vlm_ros.types import NS_PER_S, CameraModel, Frame, GazeSample, JointState, JointTrajectory, WearerState
+from gaze_vlm_ros.types import NS_PER_S, Frame, GazeSample, JointState, JointTrajectory, WearerState
 
 TICK_S = 0.008
 """Two steps of physics: how often the wearer moves and the servos are told."""
-VIEW_ASPECT = 4.0 / 3.0
-"""The scene camera always sees 75 by 60 degrees; a picture of another shape squeezes that."""
 _REST_TARGET_M = np.array([0.0, 0.02, 0.74])
 _LAYOUTS = 8
 _HAND_REST_M = np.array([0.22, -0.36, 0.78])
@@ -46,9 +44,9 @@ class SimulationConfig:
     """What one simulation is made of; ``seed`` decides layout, looks, wearer and noise.
 
     ``things`` 0 draws 6 to 14 of them. ``looks`` "known" or "new" are those of the things, ``split`` decides which
-    phrasings may occur. ``tracker`` is a preset
-    of ``sim.devices``. ``eye_head_coupling`` 0..1: 0 lets the head wander as it likes. ``posture`` and ``mount`` fix
-    what is otherwise drawn.
+    phrasings may occur. ``tracker`` is a preset of ``sim.devices``; with ``device_optics`` its scene camera's field of
+    view and distortion are used as well. ``eye_head_coupling`` 0..1: 0 lets the head wander as it likes. ``posture``
+    and ``mount`` fix what is otherwise drawn.
     """
 
     seed: int = 0
@@ -59,6 +57,7 @@ class SimulationConfig:
     looks: str = "known"
     split: str = "train"
     tracker: str = "default"
+    device_optics: bool = False
     eye_head_coupling: float = 1.0
     posture: str = ""
     mount: str = ""
@@ -69,16 +68,6 @@ class SimulationConfig:
             raise ValueError(f"SimulationConfig.things must be {fewest}..{most}, or 0 to draw, got {self.things}")
         if self.width < 16 or self.height < 16:
             raise ValueError(f"SimulationConfig size must be at least 16x16, got {self.width}x{self.height}")
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Enough to draw an instant in another thread."""
-
-    time_s: float
-    qpos: np.ndarray
-    mocap_pos: np.ndarray
-    mocap_quat: np.ndarray
 
 
 def _sample_layout(config: SimulationConfig, rng: np.random.Generator, things_rng: np.random.Generator) -> Layout:
@@ -106,12 +95,15 @@ class Simulation:
         self.things = tuple(look.kind for look in self.layout.looks)
         self.robot = RobotDescription.load(config.robot)
         self.base_frame = self.robot.base_frame
-        self.model = kitchen.build_kitchen(self.layout, self.robot, config.width, config.height)
+        tracker = tracker_preset(config.tracker)
+        optics = tracker.optics if config.device_optics else None
+        self.scene_camera = SceneCamera(optics, config.width, config.height)
+        drawn = self.scene_camera.drawn
+        self.model = kitchen.build_kitchen(self.layout, self.robot, drawn.width, drawn.height)
         self.data = mujoco.MjData(self.model)
-        self.camera = self._camera_model()
+        self.camera = self.scene_camera.calibration
         self.scene_index = SceneIndex.of(self.model, kitchen.label_of_geoms(self.model), kitchen.LABELS)
-        self._offscreen: Offscreen | None = None
-        self._draw_data = mujoco.MjData(self.model)
+        self.scene_camera.attach(self.model, self.scene_index)
         self._frame_sequence = 0
         self._target_s = 0.0
         self._phrasing = Phrasing(draw[4], config.split)
@@ -125,7 +117,7 @@ class Simulation:
         eyes = Eyes(draw[2], self.layout.head_m, rest_target, person.eyes, self.layout.camera_mount)
         scene = Scene(self.layout, self.data, eyes.mouth_m)
         self.wearer = Wearer(draw[2], person, eyes, Intentions(draw[3], self.things, states), scene, _HAND_REST_M)
-        self.tracker = EyeTracker(tracker_preset(config.tracker), draw[5], self.camera)
+        self.tracker = EyeTracker(tracker, draw[5], self.camera)
         self.body = Body(self.model, self.data, self.layout)
         self.body.place(self.wearer)
         mujoco.mj_forward(self.model, self.data)
@@ -177,17 +169,6 @@ class Simulation:
     def _stamp(self) -> int:
         return round(self.time_s * NS_PER_S)
 
-    def _camera_model(self) -> CameraModel:
-        """Calibration of the picture; the model's camera is set to the same, whatever the picture's shape."""
-        width, height = self.config.width, self.config.height
-        near = np.tan(np.deg2rad(kitchen.FOVY_DEG) / 2)
-        camera = self.model.camera(kitchen.CAMERA).id
-        self.model.cam_sensorsize[camera] = 2.0 * near * VIEW_ASPECT, 2.0 * near
-        self.model.cam_intrinsic[camera] = 1.0, 1.0, 0.0, 0.0
-        focal = width / 2 / (near * VIEW_ASPECT), height / 2 / near
-        matrix = np.array([[focal[0], 0, (width - 1) / 2], [0, focal[1], (height - 1) / 2], [0, 0, 1]])
-        return CameraModel(width, height, matrix)
-
     def base_T_camera(self) -> np.ndarray:
         """Pose (4, 4) of the scene camera's optical frame in the robot's base."""
         return self._base_T_world @ self.wearer.eyes.world_T_camera()
@@ -216,8 +197,7 @@ class Simulation:
 
     def render_snapshot(self, snapshot: Snapshot, depth: bool = True) -> Frame:
         """Colour and depth of ``snapshot``; its stamp is the simulated time."""
-        self._draw(snapshot)
-        rgb, depth_m = self._renderer().rgb_depth(self._draw_data, depth)
+        rgb, depth_m = self.scene_camera.picture(snapshot, depth)
         self._frame_sequence += 1
         return Frame(round(snapshot.time_s * NS_PER_S), rgb, self._frame_sequence, depth_m)
 
@@ -226,32 +206,19 @@ class Simulation:
 
     def segmentation(self, snapshot: Snapshot | None = None) -> np.ndarray:
         """Index into ``kitchen.LABELS`` of each pixel (H, W) uint8."""
-        self._draw(snapshot or self.snapshot())
-        return self.scene_index.geom_class[self._renderer().segmentation(self._draw_data)]
-
-    def _draw(self, snapshot: Snapshot) -> None:
-        data = self._draw_data
-        data.time = snapshot.time_s
-        data.qpos[:], data.mocap_pos[:], data.mocap_quat[:] = snapshot.qpos, snapshot.mocap_pos, snapshot.mocap_quat
-        mujoco.mj_kinematics(self.model, data)
-        mujoco.mj_camlight(self.model, data)
-
-    def _renderer(self) -> Offscreen:
-        if self._offscreen is None:
-            self._offscreen = Offscreen(self.model, self.config.width, self.config.height, kitchen.CAMERA)
-        return self._offscreen
+        return self.scene_camera.segmentation(snapshot or self.snapshot())
 
     def close(self) -> None:
-        if self._offscreen is not None:
-            self._offscreen.close()
-            self._offscreen = None
+        self.scene_camera.close()
 
     # --- truth
 
     def shot(self) -> Shot:
-        """The picture of now with everything that exact labels are made from (``sim.labels``)."""
-        self._draw(self.snapshot())
-        return take_shot(self.model, self._draw_data, self._renderer(), kitchen.CAMERA, self.camera)
+        """The picture of now with everything that exact labels are made from (``sim.labels``).
+
+        With ``device_optics`` it is that of ``scene_camera.drawn``: ``warp_labels`` makes its labels the device's.
+        """
+        return self.scene_camera.shot(self.snapshot())
 
     def moment(self) -> Moment:
         """What is the case now, beyond what the picture shows."""

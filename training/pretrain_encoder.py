@@ -34,6 +34,7 @@ from gaze_vlm_ros.vlm.tokenizer import SentenceTokenizer
 VALIDATION_FRAMES = 256
 POSITION_WEIGHT = 0.3
 HALVES_WEIGHT = 0.5
+ENCODER_LOOP = LoopSettings(minutes=45.0, learning_rate=5e-3)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of `gaze-vlm-ros generate`")
     parser.add_argument("--glances", type=Path, help="folder of short episodes in many more kitchens")
     parser.add_argument("--out", type=Path, default=Path("runs/encoder"))
-    add_loop_arguments(parser, LoopSettings(minutes=45.0, learning_rate=5e-3))
+    add_loop_arguments(parser, ENCODER_LOOP)
     options = parser.parse_args(arguments)
     return run_command(
         lambda: pretrain(options.data, options.out, loop_settings(options), glances=options.glances), options.threads

@@ -33,6 +33,7 @@ from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS
 
 VALIDATION_WINDOWS = 320
+VLM_LOOP = LoopSettings(minutes=20.0, learning_rate=8e-4)
 
 
 class SettingsError(GazeVlmError):
@@ -196,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lambda", dest="regulariser", type=float, default=VLMSettings.regulariser)
     parser.add_argument("--output", choices=get_args(OutputMode), default="pool", help="what stands for a frame")
     parser.add_argument("--gaze-dropout", type=float, default=VLMSettings.gaze_dropout)
-    add_loop_arguments(parser, LoopSettings(minutes=20.0, learning_rate=8e-4))
+    add_loop_arguments(parser, VLM_LOOP)
     options = parser.parse_args(arguments)
 
     def action() -> None:

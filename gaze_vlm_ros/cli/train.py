@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -28,16 +29,14 @@ def run(args: argparse.Namespace) -> int:
     from gaze_vlm_ros.training.cache_tokens import cache_tokens
     from gaze_vlm_ros.training.fit_calibration import fit_calibration
     from gaze_vlm_ros.training.fit_domain import fit_domain
-    from gaze_vlm_ros.training.loop import LoopSettings
-    from gaze_vlm_ros.training.pretrain_encoder import pretrain
-    from gaze_vlm_ros.training.train_vlm import train_vlm
+    from gaze_vlm_ros.training.pretrain_encoder import ENCODER_LOOP, pretrain
+    from gaze_vlm_ros.training.train_vlm import VLM_LOOP, train_vlm
 
     torch.set_num_threads(args.threads)
     encoder = args.out / "encoder"
-    loop = LoopSettings(minutes=args.encoder_minutes, learning_rate=5e-3)
-    pretrain(args.data, encoder, loop, glances=args.glances)
+    pretrain(args.data, encoder, replace(ENCODER_LOOP, minutes=args.encoder_minutes), glances=args.glances)
     cache_tokens(args.data, encoder / "checkpoint", args.out / "tokens")
-    loop = LoopSettings(minutes=args.minutes, learning_rate=8e-4)
+    loop = replace(VLM_LOOP, minutes=args.minutes)
     train_vlm(args.out / "tokens", encoder / "checkpoint", args.out / "vlm", loop, name=args.name)
     fit_domain(args.out / "tokens", args.out / "vlm" / "checkpoint", args.data)
     fit_calibration(args.out / "tokens", args.out / "vlm" / "checkpoint")

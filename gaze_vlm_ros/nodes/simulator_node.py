@@ -31,7 +31,8 @@ from gaze_vlm_ros.nodes.conversions.robot import joint_state_message, trajectory
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.pictures import Pictures
 from gaze_vlm_ros.nodes.run import run
-from gaze_vlm_ros.sim.simulation import TICK_S, Simulation, SimulationConfig, Snapshot
+from gaze_vlm_ros.sim.scene_camera import Snapshot
+from gaze_vlm_ros.sim.simulation import TICK_S, Simulation, SimulationConfig
 from gaze_vlm_ros.types import NS_PER_S
 
 WEARER_EVERY, TRUTH_EVERY = 5, 12
@@ -49,6 +50,7 @@ class SimulatorParameters(Parameters):
     robot: str = parameter("jaco", "name or robot.yaml of the arm")
     things: int = parameter(0, "everyday objects on the table, 6 to 14; 0 draws", low=0, high=14)
     tracker: str = parameter("default", "preset of the eye tracker (default, neon, aria, webcam, ideal)")
+    device_optics: bool = parameter(False, "field of view and distortion of the tracker's scene camera (neon, aria)")
     width: int = parameter(640, "width of the scene camera", unit="px", low=64, high=1920)
     height: int = parameter(480, "height of the scene camera", unit="px", low=64, high=1200)
     frame_rate_hz: float = parameter(15.0, "rate of colour and depth", unit="Hz", low=1, high=60)
@@ -65,7 +67,13 @@ class SimulatorNode(ManagedNode):
         p = self.parameters
         self.simulation = Simulation(
             SimulationConfig(
-                seed=p.seed, robot=p.robot, width=p.width, height=p.height, things=p.things, tracker=p.tracker
+                seed=p.seed,
+                robot=p.robot,
+                width=p.width,
+                height=p.height,
+                things=p.things,
+                tracker=p.tracker,
+                device_optics=p.device_optics,
             )
         )
         self._base, self._camera_frame = self.simulation.base_frame, self.simulation.camera.frame_id

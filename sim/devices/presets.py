@@ -90,6 +90,14 @@ class TrackerPreset:
             raise ValueError(f"{self.name}: a distance from vergence needs both eyes (binocular)")
 
     @property
+    def optics(self) -> SceneOptics:
+        """Those of the scene camera. Raises UnknownTracker where the device has none."""
+        if self.scene is None:
+            with_camera = ", ".join(name for name, preset in PRESETS.items() if preset.scene)
+            raise UnknownTracker(f"eye tracker {self.name!r} has no scene camera of its own; use one of: {with_camera}")
+        return self.scene
+
+    @property
     def distance_known(self) -> bool:
         return self.vergence_sigma_deg is not None
 

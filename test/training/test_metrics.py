@@ -22,6 +22,7 @@ from gaze_vlm_ros.training.metrics.next_object import Reach, reaches, window_bef
 from gaze_vlm_ros.training.metrics.phases import accuracy, slot_accuracy
 from gaze_vlm_ros.training.metrics.seeds import over_seeds
 from gaze_vlm_ros.training.metrics.wording import likeness, rouge_l_f
+from gaze_vlm_ros.training.pretrain_encoder import confusion_scores
 
 TRAY, MAT = "moving the mug to the tray", "moving the mug to the mat"
 POINTS = Points(
@@ -269,3 +270,13 @@ def test_the_command_prints_the_summary(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["per_phase"]["rgb"]["event"]["model"]["range"] == [0.0, 0.25]
     assert evaluate_vlm.main(["--summarize", str(paths[0]), str(tmp_path / "none"), "--threads", "1"]) == 1
     assert "no evaluation" in capsys.readouterr().err
+
+
+def test_patches_are_counted_by_hand():
+    """Six patches of a floor (0), a mug (1), a bowl (2): two of the floor, one of the mug and one of the bowl right."""
+    labels = torch.tensor([[0, 0, 0], [1, 1, 2]])
+    named = torch.tensor([[0, 0, 1], [1, 2, 2]])
+    scores = confusion_scores(torch.eye(4)[named], labels, torch.tensor([1, 2, 3]))
+    assert scores["accuracy"] == pytest.approx(4 / 6)
+    assert scores["things_accuracy"] == pytest.approx(2 / 3)
+    assert scores["mean_iou"] == pytest.approx((2 / 3 + 1 / 3 + 1 / 2) / 3)
