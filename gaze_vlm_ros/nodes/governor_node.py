@@ -99,6 +99,7 @@ class GovernorNode(ManagedNode):
             self.inbox(WearerState, names.WEARER_STATE, self._on_wearer, qos.RESULT),
             self.inbox(AssistState, names.POLICY_STATE, partial(self._heard, Input.POLICY), qos.RESULT),
             self.inbox(JointTrajectory, names.POLICY_TRAJECTORY, self._on_command, qos.RESULT),
+            self.inbox(Bool, names.PROTECTIVE_STOP, self._on_stop, qos.LATCHED),
         ]
         for name, call in (
             (names.GOVERNOR_ARM, self._arm),
@@ -155,6 +156,11 @@ class GovernorNode(ManagedNode):
 
     def _on_command(self, message: JointTrajectory) -> None:
         self._complain(self.governor.command(trajectory_from(message, self.now_ns()), time.monotonic(), self.now_ns()))
+
+    def _on_stop(self, message: Bool) -> None:
+        """Anybody may ask for a stop on the topic on which this node says that there is one; only a reset ends it."""
+        if message.data:
+            self.governor.stop("somebody published protective_stop")
 
     @staticmethod
     def _complain(problem: str) -> None:

@@ -103,7 +103,7 @@ class TestFailsClosed:
         """Each limit alone, made impossible, is enough to stop the arm."""
         shape = ArmShape(make_bench.link_points, (0.02, 0.02), jacobian(make_bench))
         limits = [
-            (Box([5.0] * 3, [6.0] * 3), (), 0.0, "workspace"),
+            (Box([-2.0] * 3, [2.0, 2.0, 0.1]), (), 0.0, "workspace"),
             (ROOM, (Box([0.3, -0.5, 0.3], [0.5, 0.5, 0.5]),), 0.0, "keep-out"),
             (ROOM, (), 10.0, "singularity"),
         ]
