@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -52,7 +53,7 @@ def callbacks_of(name: str, random: Random) -> Callable[[], None]:
     if not (node.trigger_configure().name == node.trigger_activate().name == "SUCCESS"):
         raise RuntimeError(f"{name} cannot be activated: {node.failure}")
     if name == "governor":
-        node.governor.arm = lambda now_s: ""
+        periodic.append(lambda: node.governor.arm(time.monotonic()))
     seeds, count = {kind: _plausible(kind) for kind, _ in inputs}, [0]
     assert all(kind is not DiagnosticArray for kind in seeds)
 
