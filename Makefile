@@ -2,11 +2,12 @@
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 PYTEST_ARGS ?=
 SEED ?= 0
+FULL ?=
 ENTER := .venv/bin/python scripts/enter.py
 RIVALS := .venv-rivals/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo bench-sim bench-vlm lint clean distclean
+.PHONY: help setup test demo bench-sim bench-vlm bench-safety lint clean distclean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -37,6 +38,9 @@ $(RIVALS): benchmarks/requirements-rivals.txt | setup
 	@.venv/bin/python -m venv .venv-rivals
 	@.venv-rivals/bin/pip install --quiet --no-input --disable-pip-version-check --no-deps -r $<
 	@touch $@
+
+bench-safety: setup ## Figures of docs/safety.md, one JSON line; SEED= chooses the seed, FULL=1 the long counts
+	@$(ENTER) .venv/bin/python -m benchmarks.safety --seed $(SEED) $(if $(FULL),--full)
 
 lint: setup ## Style and the rules of imports
 	@.venv/bin/ruff check .

@@ -215,6 +215,8 @@ def _entry(deployment: str) -> tuple[type[CommonArguments], Callable[[Any], Depl
 
 
 def _read(name: str, text: str, default: Value) -> Value:
+    if not text.isprintable():
+        raise GraphError(f"{name} must not hold control characters, got {text!r}")
     if isinstance(default, bool):
         if text.lower() not in ("true", "false"):
             raise GraphError(f"{name} must be true or false, got {text!r}")

@@ -17,6 +17,7 @@ from enum import Enum
 import numpy as np
 
 NS_PER_S = 1_000_000_000
+LARGEST_SIDE_PX = 1 << 15
 
 
 class CameraKind(str, Enum):
@@ -43,13 +44,15 @@ class CameraModel:
     frame_id: str = "scene_camera_optical"
 
     def __post_init__(self) -> None:
-        if self.width <= 0 or self.height <= 0:
-            raise ValueError(f"camera size must be positive, got {self.width}x{self.height}")
+        if not (0 < self.width <= LARGEST_SIDE_PX and 0 < self.height <= LARGEST_SIDE_PX):
+            raise ValueError(f"camera size must be 1 to {LARGEST_SIDE_PX} px, got {self.width}x{self.height}")
         matrix = np.asarray(self.matrix, dtype=np.float64)
         if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
             raise ValueError("camera matrix must be a finite 3x3 array")
         if matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
             raise ValueError("focal lengths must be positive; is the camera calibrated?")
+        if not np.isfinite(np.asarray(self.distortion, dtype=np.float64)).all():
+            raise ValueError("distortion coefficients must be finite")
         object.__setattr__(self, "matrix", matrix)
         object.__setattr__(self, "distortion", np.asarray(self.distortion, dtype=np.float64).ravel())
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "up": ("gaze_vlm_ros.cli.up", "start a deployment: sim, replay or bringup"),
     "demo": ("gaze_vlm_ros.cli.demo", "run the closed loop in simulation and write a report"),
     "replay": ("gaze_vlm_ros.cli.replay", "run a recording through the graph and write a report"),
+    "recover": ("gaze_vlm_ros.cli.recover", "make a whole recording of one that was cut off"),
     "generate": ("gaze_vlm_ros.cli.generate", "generate simulated episodes"),
     "look": ("gaze_vlm_ros.cli.look", "show an episode as a video and a sheet of pictures"),
     "train": ("gaze_vlm_ros.cli.train", "train a model"),

@@ -23,12 +23,11 @@ from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.robots.kinematics import ArmKinematics
+from gaze_vlm_ros.robots.limits import Box
+from gaze_vlm_ros.safety.clearance import ArmShape
 from gaze_vlm_ros.safety.deadlines import Deadlines, Input
 from gaze_vlm_ros.safety.governor import Governor, GovernorMode, GovernorOutput, GovernorSettings
-from gaze_vlm_ros.types import NS_PER_S
 
-OLDEST_STAMP_S = 1.0
-"""A message stamped longer ago is history: it does not count as heard."""
 CLOCK_LATE_S = 0.1
 """Simulated time arrives as messages, after what it stamps: joint states seem to come from the future by so much."""
 STATE_PERIOD_S = 0.1
@@ -59,6 +58,11 @@ class GovernorParameters(Parameters):
     frames_s: float = parameter(0.3, "deadline of frames", unit="s", low=0.05, high=5)
     predictions_s: float = parameter(0.75, "deadline of predictions: three periods", unit="s", low=0.1, high=10)
     wearer_s: float = parameter(0.3, "deadline of the wearer's state, once it was heard", unit="s", low=0.05, high=5)
+    keep_out_m: tuple[float, ...] = parameter(
+        (0.0,) * 6,
+        "boxes that no link may enter, in the robot's base: x, y, z of two corners each; zeros: none",
+        unit="m",
+    )
 
 
 class GovernorNode(ManagedNode):
@@ -72,10 +76,14 @@ class GovernorNode(ManagedNode):
         deadlines = Deadlines(
             needed=tuple(p.needed), **{f"{name.value}_s": getattr(p, f"{name.value}_s") for name in Input}
         )
-        settings = GovernorSettings(deadlines=deadlines, tick_s=p.tick_s, control_period_s=p.control_period_s)
+        settings = GovernorSettings(
+            deadlines=deadlines, tick_s=p.tick_s, control_period_s=p.control_period_s, keep_out=boxes(p.keep_out_m)
+        )
         if self.get_parameter("use_sim_time").value:
             settings = replace(settings, stamp_ahead_s=CLOCK_LATE_S)
-        self.governor = Governor(robot.limits, robot.workspace, ArmKinematics(robot).link_points, settings)
+        arm = ArmKinematics(robot)
+        shape = ArmShape(arm.link_points, robot.link_radius_m, arm.tool_jacobian)
+        self.governor = Governor(robot.limits, robot.workspace, shape, settings)
         self._base, self._joint_names = robot.base_frame, robot.joint_names
         self._said: GovernorMode | None = None
         self._said_s = self._ticked_s = time.monotonic()
@@ -91,6 +99,7 @@ class GovernorNode(ManagedNode):
             self.inbox(WearerState, names.WEARER_STATE, self._on_wearer, qos.RESULT),
             self.inbox(AssistState, names.POLICY_STATE, partial(self._heard, Input.POLICY), qos.RESULT),
             self.inbox(JointTrajectory, names.POLICY_TRAJECTORY, self._on_command, qos.RESULT),
+            self.inbox(Bool, names.PROTECTIVE_STOP, self._on_stop, qos.LATCHED),
         ]
         for name, call in (
             (names.GOVERNOR_ARM, self._arm),
@@ -121,8 +130,7 @@ class GovernorNode(ManagedNode):
     # --- inputs
 
     def _heard(self, name: Input, message: object) -> None:
-        if self.now_ns() - (stamp_of(message) or 0) < OLDEST_STAMP_S * NS_PER_S:
-            self.governor.heard(name, time.monotonic())
+        self.governor.told(name, stamp_of(message) or 0, time.monotonic(), self.now_ns())
 
     def _on_gaze(self, message: GazeSample) -> None:
         self._heard(Input.GAZE_MESSAGES, message)
@@ -148,6 +156,11 @@ class GovernorNode(ManagedNode):
 
     def _on_command(self, message: JointTrajectory) -> None:
         self._complain(self.governor.command(trajectory_from(message, self.now_ns()), time.monotonic(), self.now_ns()))
+
+    def _on_stop(self, message: Bool) -> None:
+        """Anybody may ask for a stop on the topic on which this node says that there is one; only a reset ends it."""
+        if message.data:
+            self.governor.stop("somebody published protective_stop")
 
     @staticmethod
     def _complain(problem: str) -> None:
@@ -202,6 +215,15 @@ class GovernorNode(ManagedNode):
                 commands_refused=output.refused,
             )
         )
+
+
+def boxes(numbers_m: tuple[float, ...]) -> tuple[Box, ...]:
+    """Boxes of six numbers each, the lower corner first; zeros are none. Raises ValueError for what is no box."""
+    if not any(numbers_m):
+        return ()
+    if len(numbers_m) % 6:
+        raise ValueError(f"keep_out_m needs six numbers for each box, got {len(numbers_m)}")
+    return tuple(Box(numbers_m[i : i + 3], numbers_m[i + 3 : i + 6]) for i in range(0, len(numbers_m), 6))
 
 
 def main() -> None:

@@ -70,5 +70,5 @@ RECORDED = {
 LATCHED = frozenset({PROTECTIVE_STOP, SOURCE_DONE, PREDICTIONS_DONE, MANAGER_READY})
 """Topics whose last message a late subscriber still gets."""
 
-SHARED = frozenset({DIAGNOSTICS, STUDY_MARKER})
+SHARED = frozenset({DIAGNOSTICS, STUDY_MARKER, PROTECTIVE_STOP})
 """Topics that several nodes may publish."""

@@ -87,7 +87,7 @@ def _files_of(folder: Path, metadata: Path) -> list[Path]:
         storage = information["storage_identifier"]
         files = [folder / Path(name).name for name in information["relative_file_paths"]]
         compressed = information.get("compression_mode", "").lower() not in ("", "none")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RecordingError(f"{metadata}: is no rosbag2 metadata; run `ros2 bag reindex {folder}`") from error
     if storage != "mcap" or compressed:
         raise RecordingError(

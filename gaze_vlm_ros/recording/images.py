@@ -5,16 +5,20 @@ Messages are anything with the fields of ``sensor_msgs/Image`` or ``sensor_msgs/
 
 from __future__ import annotations
 
+import io
 import struct
 from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from gaze_vlm_ros.recording.summary import RecordingError
 
 DEPTH_FORMAT = "32FC1; compressedDepth png"
 """``CompressedImage.format`` of compressed_depth_image_transport for depth in metres."""
+LARGEST_PX = 1 << 26
+"""More pixels than any camera of this field has."""
 _DEPTH_HEADER = struct.Struct("<iff")
 _DEPTH_QUANTIZATION = 100.0
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
@@ -54,7 +58,7 @@ def encode_depth(depth_m: np.ndarray, farthest_m: float = 10.0) -> bytes:
 def decode_rgb(message: Any) -> np.ndarray:
     """(H, W, 3) uint8 RGB of an Image or CompressedImage; :class:`RecordingError` where it is no picture."""
     if hasattr(message, "format"):
-        picture = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
+        picture = _decompressed(bytes(message.data), cv2.IMREAD_COLOR)
         if picture is None:
             raise RecordingError(f"a compressed picture ({message.format!r}) cannot be decoded; record JPEG or PNG")
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
@@ -80,8 +84,8 @@ def decode_depth(message: Any) -> np.ndarray:
 def _decode_compressed_depth(message: Any) -> np.ndarray:
     kind = message.format.split(";")[0].strip()
     data = bytes(message.data)
-    levels = cv2.imdecode(np.frombuffer(data[_DEPTH_HEADER.size :], np.uint8), cv2.IMREAD_UNCHANGED)
-    if kind not in _DEPTH_TYPES or levels is None or levels.dtype != np.uint16:
+    levels = _decompressed(data[_DEPTH_HEADER.size :], cv2.IMREAD_UNCHANGED)
+    if kind not in _DEPTH_TYPES or levels is None or levels.dtype != np.uint16 or levels.ndim != 2:
         raise RecordingError(f"compressed depth ({message.format!r}) cannot be decoded; record {DEPTH_FORMAT!r}")
     if kind != "32FC1":
         return _unknown_as_nan(levels * np.float32(_DEPTH_TYPES[kind][1]))
@@ -90,9 +94,22 @@ def _decode_compressed_depth(message: Any) -> np.ndarray:
     return np.divide(scale, levels - offset, out=depth_m, where=levels > 0, casting="unsafe")
 
 
+def _decompressed(data: bytes, how: int) -> np.ndarray | None:
+    """The picture in ``data``; None where it is none, or so large that it can only be meant to exhaust the memory."""
+    try:
+        with Image.open(io.BytesIO(data)) as header:  # reads no more than the size
+            if header.width * header.height > LARGEST_PX:
+                return None
+        return cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, cv2.error):
+        return None
+
+
 def _rows(message: Any, dtype: np.dtype, channels: int) -> np.ndarray:
     """The picture's numbers as (height, width * channels), row padding and byte order resolved."""
     used = message.width * channels * dtype.itemsize
+    if not 0 < message.width * message.height <= LARGEST_PX:
+        raise RecordingError(f"a picture is {message.width}x{message.height}; 1 to {LARGEST_PX} pixels are possible")
     if message.step < used or len(message.data) < message.step * message.height:
         raise RecordingError(
             f"a picture of {message.width}x{message.height} ({message.encoding}) has only {len(message.data)} bytes"

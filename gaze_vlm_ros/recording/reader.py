@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mcap.exceptions import McapError
 from mcap.reader import make_reader
 from mcap.records import Channel, Chunk, Footer, Header, McapRecord, Message, Schema
 from mcap.stream_reader import StreamReader, breakup_chunk
@@ -19,6 +17,7 @@ from mcap_ros2.decoder import DecoderFactory
 from gaze_vlm_ros.recording.bag import recording_files
 from gaze_vlm_ros.recording.summary import RecordingError, RecordingSummary, TopicQos, TopicSummary
 
+LARGEST_CHUNK_BYTES = 1 << 30
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +45,7 @@ def iter_messages(path: Path | str, topics: Collection[str] | None = None) -> It
     definition.
     """
     for file in recording_files(path):
-        scan = _Scan(file)
+        scan = Scan(file)
         decoders = DecoderFactory()
         for schema, channel, message in scan.messages():
             if topics is None or channel.topic in topics:
@@ -79,12 +78,17 @@ def summarize(path: Path | str) -> RecordingSummary:
     )
 
 
+def has_summary(file: Path) -> bool:
+    """Whether an MCAP file was closed with a summary, as players need it."""
+    return _by_index(file) is not None
+
+
 def _by_index(file: Path) -> RecordingSummary | None:
     """What the summary at the end of a file says; None where there is none."""
     try:
         with file.open("rb") as stream:
             summary = make_reader(stream).get_summary()
-    except (McapError, struct.error, UnicodeDecodeError, ValueError, OSError):
+    except Exception:  # the library has no error of its own for every damage
         return None
     if summary is None or summary.statistics is None:
         return None
@@ -101,7 +105,7 @@ def _by_reading(file: Path) -> RecordingSummary:
     topics: dict[str, TopicSummary] = {}
     counts: Counter[str] = Counter()
     start_ns, end_ns = 0, 0
-    scan = _Scan(file)
+    scan = Scan(file)
     for schema, channel, message in scan.messages():
         topics.setdefault(channel.topic, _topic(schema, channel, 0))
         start_ns = min(start_ns, message.log_time) if counts else message.log_time
@@ -116,11 +120,14 @@ def _topic(schema: Schema, channel: Channel, messages: int) -> TopicSummary:
     return TopicSummary(schema.name, messages, qos)
 
 
-class _Scan:
-    """One pass over a file, chunk by chunk, that needs no index. ``problem`` is set when the pass is over."""
+class Scan:
+    """One pass over a file, chunk by chunk, that needs no index. ``problem`` is set when the pass is over, ``share`` is
+    the part of the file that was read. Messages are raw and sorted by log time in each chunk.
+    """
 
     def __init__(self, path: Path) -> None:
         self.problem = ""
+        self.share = 0.0
         self._path = path
         self._schemas: dict[int, Schema] = {}
         self._channels: dict[int, Channel] = {}
@@ -137,6 +144,7 @@ class _Scan:
             reader = StreamReader(stream, emit_chunks=True, record_size_limit=size)
             for record in self._records(reader, size):
                 ended = ended or isinstance(record, Footer)
+                self.share = stream.tell() / size
                 yield from self._messages_of(record)
         if self._damaged:
             self.problem = f"{self._path}: {self._damaged} damaged chunks were left out; the rest was read"
@@ -151,7 +159,7 @@ class _Scan:
                 record = next(records)
             except StopIteration:
                 return
-            except (McapError, struct.error, UnicodeDecodeError, ValueError) as error:
+            except Exception as error:  # as above
                 if first:
                     raise RecordingError(self._foreign(size)) from error
                 return
@@ -172,6 +180,8 @@ class _Scan:
                 yield from self._named([record])
             return
         try:
+            if record.uncompressed_size > LARGEST_CHUNK_BYTES:
+                raise ValueError("a chunk that is meant to exhaust the memory")
             records = breakup_chunk(record, validate_crc=True)
         except Exception:  # the decompressors have errors of their own
             self._damaged += 1
@@ -196,7 +206,10 @@ class _Scan:
 
 
 def _decode(file: Path, decoders: DecoderFactory, schema: Schema, channel: Channel, message: Message) -> Any:
-    decode = decoders.decoder_for(channel.message_encoding, schema)
+    try:
+        decode = decoders.decoder_for(channel.message_encoding, schema)
+    except Exception as error:  # the library's parser of definitions has no error of its own
+        raise RecordingError(f"{file}: the definition of {schema.name} is damaged; record it again") from error
     if decode is None:
         raise RecordingError(
             f"{file}: {channel.topic} is kept as {channel.message_encoding} with {schema.encoding} definitions;"
@@ -204,7 +217,7 @@ def _decode(file: Path, decoders: DecoderFactory, schema: Schema, channel: Chann
         )
     try:
         return decode(message.data)
-    except (McapError, struct.error, ValueError, IndexError, UnicodeDecodeError) as error:
+    except Exception as error:  # as above
         raise RecordingError(
             f"{file}: a message on {channel.topic} does not fit its definition {schema.name}; record it again"
         ) from error

@@ -58,7 +58,7 @@ class TopicQos:
             profiles = yaml.safe_load(text) or [{}]
             first = profiles[0]
             return cls(first["reliability"], first["durability"], max(1, int(first["depth"])))
-        except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        except (yaml.YAMLError, LookupError, TypeError, ValueError, OverflowError, RecursionError):
             return cls()
 
 

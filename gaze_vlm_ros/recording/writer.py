@@ -25,7 +25,7 @@ class WriterSettings:
 
     compression: str = "zstd"
     chunk_bytes: int = 1 << 20
-    chunk_s: float = 1.0
+    chunk_s: float = 0.5
     queue_bytes: int = 64 << 20
     reserve_bytes: int = 64 << 20
 

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 DATA_DIR = Path(__file__).parent / "data"
 _LIMIT_KEYS = ("lower_rad", "upper_rad", "velocity_rad_s", "acceleration_rad_s2", "braking_rad_s2")
+_JERK_KEY = "jerk_rad_s3"
 _SERVO_KEYS = ("torque_nm", "armature_kg_m2", "stiffness_nm_rad", "damping_nm_s_rad")
 _JOINT_KEYS = {"name", "home_rad", *_LIMIT_KEYS, *_SERVO_KEYS}
-_KEYS = {"name", "title", "base_frame", "tool_site", "builder", "mjcf", "joints", "gripper", "workspace"}
+_KEYS = {
+    "name", "title", "base_frame", "tool_site", "builder", "mjcf", "joints", "gripper", "workspace", "link_radius_m"
+}  # fmt: skip
 
 
 class RobotError(GazeVlmError):
@@ -50,6 +53,8 @@ class RobotDescription:
 
     ``home_rad`` is (n,). ``gripper_rad`` maps joints that are held still to their position. ``workspace`` is in the
     base frame. Exactly one of ``builder`` (a name known to ``robots.mjcf``) and ``mjcf`` (a file) is set.
+    ``link_radius_m`` holds a radius for each segment of ``ArmKinematics.link_points``, in order; empty: the arm counts
+    as thin, and nobody checks it against itself.
     """
 
     name: str
@@ -63,6 +68,7 @@ class RobotDescription:
     builder: str = ""
     mjcf: Path | None = None
     gripper_rad: dict[str, float] = field(default_factory=dict)
+    link_radius_m: tuple[float, ...] = ()
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -97,7 +103,7 @@ class RobotDescription:
             raise RobotError(f"no robot {str(name_or_path)!r}; use one of: {known}, or the path of a robot.yaml")
         try:
             return cls._from_dict(yaml.safe_load(path.read_text(encoding="utf-8")), path.parent)
-        except (ValueError, TypeError, yaml.YAMLError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError, OSError, yaml.YAMLError) as error:
             raise RobotError(f"{path}: {' '.join(str(error).split())}") from error
 
     @classmethod
@@ -107,14 +113,23 @@ class RobotDescription:
             raise ValueError("joints must be a list with one entry per joint")
         for joint in raw["joints"]:
             where = f"joint {joint.get('name', '?')}" if isinstance(joint, dict) else "joint"
-            _check_keys(joint, _JOINT_KEYS, _JOINT_KEYS, where)
+            _check_keys(joint, _JOINT_KEYS | {_JERK_KEY}, _JOINT_KEYS, where)
+        if 0 < sum(_JERK_KEY in joint for joint in raw["joints"]) < len(raw["joints"]):
+            raise ValueError(f"{_JERK_KEY} must be given for every joint or for none")
         if ("builder" in raw) == ("mjcf" in raw):
             raise ValueError("exactly one of builder and mjcf must be given")
         _check_keys(raw["workspace"], {"lower_m", "upper_m"}, {"lower_m", "upper_m"}, "workspace")
+        for joint in raw["joints"]:
+            _check_numbers([joint[key] for key in joint if key != "name"], f"joint {joint['name']}")
+        for key, corner in raw["workspace"].items():
+            _check_numbers(corner, f"workspace {key}")
+        if not isinstance(raw.get("gripper") or {}, dict):
+            raise ValueError("gripper must be a mapping from joint to angle")
         column = {key: [joint[key] for joint in raw["joints"]] for key in _JOINT_KEYS}
         limits = JointLimits(
             tuple(str(name) for name in column["name"]),
             *(column[key] for key in _LIMIT_KEYS),
+            [joint[_JERK_KEY] for joint in raw["joints"]] if _JERK_KEY in raw["joints"][0] else None,
         )
         home = np.array(column["home_rad"], dtype=np.float64)
         outside = ~((home >= limits.lower_rad) & (home <= limits.upper_rad))
@@ -132,6 +147,7 @@ class RobotDescription:
             builder=str(raw.get("builder", "")),
             mjcf=folder / str(raw["mjcf"]) if "mjcf" in raw else None,
             gripper_rad={str(joint): float(angle) for joint, angle in (raw.get("gripper") or {}).items()},
+            link_radius_m=_radii(raw.get("link_radius_m") or ()),
         )
 
     def build_spec(self, visual: str = "mesh") -> mujoco.MjSpec:
@@ -148,6 +164,20 @@ def _servos(column: dict[str, list]) -> Servos:
         if not (np.isfinite(values[key]) & (values[key] > 0)).all():
             raise ValueError(f"{key} must be positive for each joint, got {column[key]}")
     return Servos(**values)
+
+
+def _check_numbers(values: Any, where: str) -> None:
+    """Nothing nested, which an alias in YAML may make larger than any memory."""
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        raise ValueError(f"{where} must hold numbers, got {str(values)[:80]}")
+
+
+def _radii(values: Any) -> tuple[float, ...]:
+    _check_numbers(list(values), "link_radius_m")
+    radii = np.array(values, dtype=np.float64)
+    if radii.ndim != 1 or not (np.isfinite(radii) & (radii >= 0.0)).all():
+        raise ValueError(f"link_radius_m must be a list of radii that are not negative, got {values}")
+    return tuple(radii.tolist())
 
 
 def _check_keys(raw: Any, known: set[str], needed: set[str], where: str) -> None:

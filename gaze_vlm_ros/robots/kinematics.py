@@ -45,3 +45,11 @@ class ArmKinematics:
         """The arm as a chain of points (k, 3), from the base through each link's origin to the tool point, last."""
         self._forward(position_rad)
         return np.vstack([self._data.xpos[self._chain], self._data.site_xpos[self._site]])
+
+    def tool_jacobian(self, position_rad: np.ndarray) -> np.ndarray:
+        """How the tool's position changes with the joints, (3, n) [m/rad], for joint positions (n,)."""
+        self._forward(position_rad)
+        mujoco.mj_comPos(self.model, self._data)
+        jacobian = np.zeros((3, self.model.nv))
+        mujoco.mj_jacSite(self.model, self._data, jacobian, None, self._site)
+        return jacobian

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+RISE_S = 0.02
+"""Time in which the acceleration of a joint may build up where no limit of its jerk is given."""
+_FIELDS = ("lower_rad", "upper_rad", "velocity_rad_s", "acceleration_rad_s2", "braking_rad_s2", "jerk_rad_s3")
+
 
 @dataclass(frozen=True)
 class JointLimits:
     """Limits of each joint, all (n,), in the order of ``names``.
 
-    ``velocity_rad_s`` and ``acceleration_rad_s2`` bound motion that is asked for; ``braking_rad_s2`` is the larger
-    deceleration with which the arm comes to rest when motion must end. Raises ValueError naming the joint.
+    ``velocity_rad_s``, ``acceleration_rad_s2``, ``jerk_rad_s3`` bound motion that is asked for; ``braking_rad_s2`` is
+    the larger deceleration with which the arm comes to rest when motion must end, at any jerk. Without ``jerk_rad_s3``
+    the acceleration may build up in :data:`RISE_S`. Raises ValueError naming the joint.
     """
 
     names: tuple[str, ...]
@@ -21,12 +26,15 @@ class JointLimits:
     velocity_rad_s: np.ndarray
     acceleration_rad_s2: np.ndarray
     braking_rad_s2: np.ndarray
+    jerk_rad_s3: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))
+        if self.jerk_rad_s3 is None:
+            object.__setattr__(self, "jerk_rad_s3", np.asarray(self.acceleration_rad_s2, dtype=np.float64) / RISE_S)
         if not self.names or len(set(self.names)) != len(self.names):
             raise ValueError(f"joint names must be given and differ, got {self.names}")
-        for field in ("lower_rad", "upper_rad", "velocity_rad_s", "acceleration_rad_s2", "braking_rad_s2"):
+        for field in _FIELDS:
             value = np.array(getattr(self, field), dtype=np.float64)
             if value.shape != (len(self.names),) or not np.isfinite(value).all():
                 raise ValueError(f"{field} must hold {len(self.names)} finite numbers, got {value.tolist()}")
@@ -35,6 +43,7 @@ class JointLimits:
         self._demand(self.lower_rad < self.upper_rad, "lower_rad must be below upper_rad")
         self._demand(self.velocity_rad_s > 0, "velocity_rad_s must be positive")
         self._demand(self.acceleration_rad_s2 > 0, "acceleration_rad_s2 must be positive")
+        self._demand(self.jerk_rad_s3 > 0, "jerk_rad_s3 must be positive")
         self._demand(self.braking_rad_s2 >= self.acceleration_rad_s2, "braking_rad_s2 must reach acceleration_rad_s2")
 
     def _demand(self, holds: np.ndarray, sentence: str) -> None:

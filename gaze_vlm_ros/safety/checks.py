@@ -65,7 +65,7 @@ def wearer_problem(wearer: WearerState) -> str:
             return f"its {field} are not numbers of shape {shape}"
         if (np.abs(value) > FURTHEST_M).any():
             return f"its {field} lie beyond {FURTHEST_M:.0f} m"
-    return ""
+    return "its sigma_m is negative" if wearer.sigma_m < 0.0 else ""
 
 
 def _shape_problem(command: JointTrajectory) -> str:

@@ -7,7 +7,6 @@ within the horizon already sent. So every way of failing is the same way: silenc
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,12 +15,13 @@ import numpy as np
 from gaze_vlm_ros.robots.limits import Box, JointLimits
 from gaze_vlm_ros.robots.trajectory import Point, sample
 from gaze_vlm_ros.safety import checks
+from gaze_vlm_ros.safety.clearance import ArmShape, Clearances
 from gaze_vlm_ros.safety.deadlines import Input
-from gaze_vlm_ros.safety.horizon import Times, horizon, reference, velocity_range, wanted_velocity
+from gaze_vlm_ros.safety.horizon import acceleration, reference, wanted_velocity
 from gaze_vlm_ros.safety.settings import GovernorSettings
+from gaze_vlm_ros.safety.step import Stepper
 from gaze_vlm_ros.types import NS_PER_S, JointState, JointTrajectory, WearerState
 
-_SHARES = (1.0, 0.5, 0.2, 0.0)
 UNCHECKED = "no wearer state is heard, so the distance to the wearer is not checked"
 
 
@@ -64,18 +64,20 @@ class _Command:
 class Governor:
     """Holds every limit. ``now_s`` is the steady clock, ``ros_ns`` the clock of the stamps; one thread only.
 
-    ``link_points`` maps joint positions (n,) to the arm as a chain of points (k, 3) in the base frame, tool last.
+    Raises ValueError where ``shape`` and ``limits`` do not fit.
     """
 
     def __init__(
-        self,
-        limits: JointLimits,
-        workspace: Box,
-        link_points: Callable[[np.ndarray], np.ndarray],
-        settings: GovernorSettings | None = None,
+        self, limits: JointLimits, workspace: Box, shape: ArmShape, settings: GovernorSettings | None = None
     ) -> None:
-        self.limits, self.workspace, self.link_points = limits, workspace, link_points
+        self.limits, self.workspace, self.shape = limits, workspace, shape
         self.settings = settings or GovernorSettings()
+        middle = 0.5 * (limits.lower_rad + limits.upper_rad)
+        clearances = Clearances(
+            shape, middle, workspace, self.settings.separation, self.settings.keep_out,
+            self.settings.least_manipulability_m,
+        )  # fmt: skip
+        self._stepper = Stepper(limits, clearances, self.settings)
         self.state, self.reason = GovernorMode.DISARMED, "not armed"
         self.passed = self.refused = 0
         self._heard: dict[Input, float] = {}
@@ -91,13 +93,20 @@ class Governor:
         """A message of ``name`` came in. Raises ValueError for a name that is no Input."""
         self._heard[Input(name)] = now_s
 
+    def told(self, name: Input | str, stamp_ns: int, now_s: float, ros_ns: int) -> str:
+        """As ``heard``, for a message whose stamp must lie in the present; returns why it does not, or ""."""
+        problem = self._stamp_problem(stamp_ns, ros_ns, self.settings.history_s)
+        if not problem:
+            self.heard(name, now_s)
+        return problem
+
     def joint_state(self, state: JointState, now_s: float, ros_ns: int) -> str:
         """Takes in joint states; returns why not, or ""."""
         problem = self._stamp_problem(state.stamp_ns, ros_ns) or checks.joint_state_problem(state, self.limits)
         if not problem:
-            order = [state.names.index(name) for name in self.limits.names]
+            order = self._order(state.names)
             self._joints = Point(
-                np.asarray(state.position_rad, float)[order], np.asarray(state.velocity_rad_s, float)[order]
+                np.array(state.position_rad, float)[order], np.array(state.velocity_rad_s, float)[order]
             )
             self.heard(Input.JOINT_STATES, now_s)
         return problem
@@ -121,24 +130,27 @@ class Governor:
             self.refused += 1
             self._command, self._refusal = None, f"the policy's command was refused: {problem}"
             return problem
-        order = [command.names.index(name) for name in self.limits.names]
+        order = self._order(command.names)
         ordered = JointTrajectory(
             command.stamp_ns,
             self.limits.names,
-            np.asarray(command.position_rad, float)[:, order],
-            np.asarray(command.velocity_rad_s, float)[:, order],
-            np.asarray(command.time_from_start_s, float),
+            np.array(command.position_rad, float)[:, order],
+            np.array(command.velocity_rad_s, float)[:, order],
+            np.array(command.time_from_start_s, float),
         )
         began_s = now_s - max(0.0, (ros_ns - command.stamp_ns) / NS_PER_S)
         self._command, self._refusal = _Command(now_s, began_s, self._from_here(ordered, now_s)), ""
         self.heard(Input.POLICY, now_s)
         return ""
 
+    def _order(self, names: tuple[str, ...]) -> list[int] | slice:
+        return slice(None) if names == self.limits.names else [names.index(name) for name in self.limits.names]
+
     def _from_here(self, command: JointTrajectory, now_s: float) -> JointTrajectory:
         """A command whose first point lies in the future leads there from where the arm is."""
         if command.time_from_start_s[0] <= 0.0 or self._joints is None:
             return command
-        here = self._reference(now_s)
+        here = self._reference(now_s, self._stands_elsewhere(now_s))
         return JointTrajectory(
             command.stamp_ns,
             command.names,
@@ -189,13 +201,23 @@ class Governor:
             return self._output(None)
         if problem := self._missing(now_s) or self._idle(now_s) or self._backwards(now_s):
             return self._hold(problem)
-        here = self._reference(now_s)
-        if problem := self._astray(here, now_s):
+        elsewhere = self._stands_elsewhere(now_s)
+        here = self._reference(now_s, elsewhere)
+        if problem := self._astray(here, elsewhere):
             return self._hold(problem)
-        return self._step(now_s, here)
+        sent = self._sent
+        before = np.zeros(len(here.position_rad))
+        if not elsewhere:
+            before = acceleration(sent.start, sent.trajectory, now_s - sent.at_s)
+        step = self._stepper.step(here, before, self._wanted(here, now_s), self._wearer)
+        if step.trajectory is None:
+            return self._hold(step.limit)
+        return self._pass(_Sent(now_s, here, step.trajectory), step.limit)
 
     def _missing(self, now_s: float) -> str:
         deadlines = self.settings.deadlines
+        if self._joints is None:
+            return "no joint states yet"
         if problem := deadlines.overdue(self._heard, now_s):
             return problem
         return "" if self._wearer is None else deadlines.silence(Input.WEARER, self._heard, now_s)
@@ -209,9 +231,9 @@ class Governor:
     def _backwards(self, now_s: float) -> str:
         return "the steady clock runs backwards" if self._sent is not None and now_s < self._sent.at_s else ""
 
-    def _reference(self, now_s: float) -> Point:
+    def _reference(self, now_s: float, elsewhere: bool) -> Point:
         """Where the controller's reference is: on the last horizon or, where that no longer holds, where the arm is."""
-        if self._stands_elsewhere(now_s):
+        if elsewhere:
             return Point(self._joints.position_rad, np.zeros(len(self.limits.names)))
         return reference(self._sent.start, self._sent.trajectory, now_s - self._sent.at_s)
 
@@ -219,42 +241,23 @@ class Governor:
         """Whether nothing was sent, or what was sent is over and the arm does not stand at its end."""
         if self._sent is None:
             return True
-        over = now_s - self._sent.at_s >= self._sent.trajectory.time_from_start_s[-1]
+        if now_s - self._sent.at_s < self._sent.trajectory.time_from_start_s[-1]:
+            return False
         gap = np.abs(self._sent.trajectory.position_rad[-1] - self._joints.position_rad).max()
-        return bool(over and gap > self.settings.standing_error_rad)
+        return bool(gap > self.settings.standing_error_rad)
 
-    def _astray(self, here: Point, now_s: float) -> str:
+    def _astray(self, here: Point, elsewhere: bool) -> str:
         """An arm that is not where it was sent, too fast, or moves although nothing was sent."""
         gap = np.abs(self._joints.position_rad - here.position_rad)
         if gap.max() > self.settings.following_error_rad:
             return f"{self.limits.names[int(gap.argmax())]} is {gap.max():.2f} rad away from where it was sent"
         speed, allowed = np.abs(self._joints.velocity_rad_s), 1.5 * self.limits.velocity_rad_s
-        if self._stands_elsewhere(now_s):
+        if elsewhere:
             allowed = np.full(len(speed), self.settings.at_rest_rad_s)
         worst = int((speed - allowed).argmax())
         if speed[worst] <= allowed[worst]:
             return ""
         return f"{self.limits.names[worst]} moves at {speed[worst]:.2f} rad/s, at most {allowed[worst]:.2f} is expected"
-
-    def _step(self, now_s: float, here: Point) -> GovernorOutput:
-        limits, separation = self.limits, self.settings.separation
-        times = Times(self.settings.tick_s, 2.0 * self.settings.control_period_s)
-        allowed = velocity_range(here, limits, times)
-        if allowed is None:
-            return self._hold("no next step keeps the joint limits")
-        chain = self.link_points(here.position_rad)
-        distance, part = separation.distance(chain, self._wearer)
-        share = separation.speed_share(distance)
-        wanted = np.clip(self._wanted(here, now_s), -share * limits.velocity_rad_s, share * limits.velocity_rad_s)
-        problem = ""
-        for scale in _SHARES:
-            candidate = horizon(limits.names, here, np.clip(scale * wanted, *allowed), times)
-            found = self._problem_of(candidate, chain, distance)
-            if not found:
-                slowed = f"slowed down near the wearer's {part}" if share < 1.0 else ""
-                return self._pass(_Sent(now_s, here, candidate), problem or slowed)
-            problem = problem or found
-        return self._hold(problem)
 
     def _wanted(self, here: Point, now_s: float) -> np.ndarray:
         """Velocity (n,) at the horizon's first point that follows the policy's command."""
@@ -262,18 +265,6 @@ class Governor:
         ahead = sample(command, elapsed_s + self.settings.tick_s).velocity_rad_s
         desired = Point(sample(command, elapsed_s).position_rad, ahead)
         return wanted_velocity(here.position_rad, desired, self.limits, self.settings.gain_per_s)
-
-    def _problem_of(self, candidate: JointTrajectory, chain: np.ndarray, distance: float) -> str:
-        """What forbids a horizon; a way out of a forbidden place is allowed."""
-        outside = self.workspace.outside_m(chain[-1])
-        for q in candidate.position_rad:
-            points = self.link_points(q)
-            if self.workspace.outside_m(points[-1]) > outside + 1e-9:
-                return "the tool would leave its workspace"
-            near, part = self.settings.separation.distance(points, self._wearer)
-            if near < min(self.settings.separation.stop_m, distance) - 1e-9:
-                return f"the arm would come too close to the wearer's {part}"
-        return ""
 
     def _pass(self, sent: _Sent, limit: str) -> GovernorOutput:
         self._sent = sent

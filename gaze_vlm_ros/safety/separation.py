@@ -9,6 +9,8 @@ import numpy as np
 from gaze_vlm_ros.robots.clearance import chain_distance
 from gaze_vlm_ros.types import WearerState
 
+PARTS = ("left hand", "right hand", "head")
+
 
 @dataclass(frozen=True)
 class SeparationSettings:
@@ -30,20 +32,15 @@ class SeparationSettings:
         if not self.head_extra_m >= 0.0:
             raise ValueError(f"head_extra_m must not be negative, got {self.head_extra_m}")
 
-    def distance(self, chain: np.ndarray, wearer: WearerState | None) -> tuple[float, str]:
-        """Least distance [m] of the arm (k, 3) from the wearer and from which part; (inf, "") where none is seen."""
-        if wearer is None:
-            return float("inf"), ""
-        parts = ("left hand", "right hand", "head")
+    def distances(self, chains: np.ndarray, wearer: WearerState) -> np.ndarray:
+        """Distance (..., 3) [m] of the arm (..., k, 3) from each of ``PARTS``; inf from a part that is not seen."""
         places = np.array([wearer.left_hand_m, wearer.right_hand_m, wearer.base_T_head[:3, 3]])
-        margin = 2.0 * max(wearer.sigma_m, 0.0) if np.isfinite(wearer.sigma_m) else 0.0
-        distance = chain_distance(chain, places) - margin - [0.0, 0.0, self.head_extra_m]
-        if np.isnan(distance).all():
-            return float("inf"), ""
-        nearest = int(np.nanargmin(distance))
-        return float(distance[nearest]), parts[nearest]
+        margin = 0.0 if np.isnan(wearer.sigma_m) else 2.0 * wearer.sigma_m
+        distance = chain_distance(chains, places) - (margin, margin, margin + self.head_extra_m)
+        distance[..., np.isnan(places).any(axis=1)] = np.inf
+        return distance
 
     def speed_share(self, distance_m: float) -> float:
         """Share of the velocity limit allowed at ``distance_m``: 1 from ``slow_m`` on, falling to ``slow_share``."""
-        near = np.clip((self.slow_m - distance_m) / (self.slow_m - self.stop_m), 0.0, 1.0)
-        return float(1.0 - near * (1.0 - self.slow_share))
+        near = min(max((self.slow_m - distance_m) / (self.slow_m - self.stop_m), 0.0), 1.0)
+        return 1.0 - near * (1.0 - self.slow_share)

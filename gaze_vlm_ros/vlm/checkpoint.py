@@ -67,8 +67,14 @@ def load_checkpoint(folder: str | Path) -> tuple[GazeVLM, SentenceTokenizer]:
         if not (folder / name).is_file():
             raise CheckpointError(f"checkpoint file {folder / name} is missing; {remedy_for(folder)}")
     config, digest = _read_config(folder / CONFIG)
+    tensors, found = _read_weights(folder / WEIGHTS)
+    _check_shapes(config, tensors, folder / WEIGHTS)
+    if found != digest:
+        raise CheckpointError(
+            f"{folder / WEIGHTS} is not the file that {CONFIG} describes (sha256 differs); {remedy_for(folder)}"
+        )
     model = GazeVLM(config)
-    _fill(model, folder / WEIGHTS, digest)
+    model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in tensors.items()})
     try:
         tokenizer = SentenceTokenizer.load(folder / TOKENIZER)
     except Exception as error:  # the tokenizers library raises plain Exception
@@ -85,22 +91,29 @@ def _read_config(path: Path) -> tuple[GazeVLMConfig, str]:
         values = json.loads(path.read_text())
         digest = values.pop("weights_sha256", "")
         return GazeVLMConfig.from_dict(values), digest
-    except (ConfigError, ValueError, TypeError, AttributeError) as error:
+    except (ConfigError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise CheckpointError(f"{path} is no configuration of this model ({error}); {remedy_for(path)}") from None
 
 
-def _fill(model: GazeVLM, path: Path, digest: str) -> None:
+def _read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """The tensors and the file's digest."""
     data = path.read_bytes()
     try:
         tensors = load_safetensors(data)
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); {remedy_for(path)}") from None
-    wanted = model.state_dict()
+    return tensors, hashlib.sha256(data).hexdigest()
+
+
+def _check_shapes(config: GazeVLMConfig, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Compares with a model that takes no memory, so that a configuration alone cannot exhaust it."""
+    try:
+        with torch.device("meta"):
+            wanted = GazeVLM(config).state_dict()
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise CheckpointError(f"{path.with_name(CONFIG)} gives no model ({error}); {remedy_for(path)}") from None
     wrong = sorted(set(wanted) ^ set(tensors)) or [n for n in wanted if wanted[n].shape != tensors[n].shape]
     if wrong:
         raise CheckpointError(
             f"{path} does not fit its {CONFIG}: {len(wrong)} tensors differ, as {wrong[0]}; {remedy_for(path)}"
         )
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise CheckpointError(f"{path} is not the file that {CONFIG} describes (sha256 differs); {remedy_for(path)}")
-    model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in tensors.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, get_args
 
@@ -16,6 +17,14 @@ IMAGE_TOKEN_ID = 4
 """Id of ``<image>`` in ``tokenizer.SPECIAL_TOKENS``; transformers wants it in the model's configuration."""
 MOST_WORDS = 32
 """More than any question and its answer have."""
+
+
+LARGEST = {
+    "frames": 64, "image_size": 2048, "patch_size": 256, "hidden": 8192, "vision_layers": 96, "text_layers": 96,
+    "block_layers": 32, "vision_ff": 65536, "text_ff": 65536, "block_ff_mult": 64, "vocabulary_size": 1 << 20,
+    "spacing_s": 600.0, "horizon_s": 3600.0, "gaze_sigma_px": 640.0,
+}  # fmt: skip
+"""Beyond any model of this kind: a configuration from outside must not exhaust memory before it is found wrong."""
 
 
 class ConfigError(GazeVlmError):
@@ -61,8 +70,13 @@ class GazeVLMConfig:
         object.__setattr__(self, "labels", tuple(self.labels))
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and not value > 0:
-                raise ConfigError(f"{field.name} must be positive, got {value}")
+            kind = {"int": int, "float": (int, float), "str": str}.get(field.type, tuple)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ConfigError(f"{field.name} must be of type {field.type}, got {value!r:.80}")
+            if isinstance(value, (int, float)) and not 0 < value <= LARGEST.get(field.name, math.inf):
+                raise ConfigError(f"{field.name} must be positive and at most {LARGEST.get(field.name)}, got {value}")
+        if len(self.labels) > LARGEST["vocabulary_size"] or not all(isinstance(label, str) for label in self.labels):
+            raise ConfigError("labels must be words")
         if self.image_size % self.patch_size:
             raise ConfigError(f"image_size {self.image_size} must be a multiple of patch_size {self.patch_size}")
         if self.patch_size < 2 or self.patch_size & (self.patch_size - 1):

@@ -89,7 +89,7 @@ def load_domain(folder: str | Path, hidden: int) -> Domain | None:
         with safe_open(path, framework="pt") as file:
             mean, whitening, threshold = (file.get_tensor(name) for name in ("mean", "whitening", "threshold"))
             digest = (file.metadata() or {}).get("weights_sha256", "")
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); {REMEDY}") from None
     size = 2 * hidden
     if mean.shape != (size,) or whitening.shape != (size, size) or threshold.shape != ():

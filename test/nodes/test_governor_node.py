@@ -8,6 +8,7 @@ pytest.importorskip("rclpy")
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -20,7 +21,7 @@ from gaze_vlm_ros.nodes.conversions.robot import (
     trajectory_message,
     wearer_message,
 )
-from gaze_vlm_ros.nodes.governor_node import GovernorNode
+from gaze_vlm_ros.nodes.governor_node import GovernorNode, boxes
 from gaze_vlm_ros.robots.description import RobotDescription
 
 ROBOT = RobotDescription.load("jaco")
@@ -39,6 +40,8 @@ class Surroundings(Node):
         self.wearer = self.create_publisher(WearerState, names.WEARER_STATE, qos.RESULT)
         self.create_subscription(GovernorState, names.GOVERNOR_STATE, self.states.append, qos.RESULT)
         self.arm = self.create_client(Trigger, names.GOVERNOR_ARM)
+        self.reset = self.create_client(Trigger, names.GOVERNOR_RESET)
+        self.stop = self.create_publisher(Bool, names.PROTECTIVE_STOP, qos.LATCHED)
         self.create_timer(0.01, self.live)
 
     def live(self):
@@ -110,3 +113,32 @@ def test_required_by_parameter_it_does_not_arm_without_a_wearer(lab):
     future = around.arm.call_async(Trigger.Request())
     assert spin(around, future.done)
     assert (future.result().success, future.result().message) == (False, "no wearer yet")
+
+
+def test_a_stop_that_was_published_stays_until_it_is_reset(lab):
+    around, spin = lab
+    arm(*lab)
+    moving(*lab)
+    around.stop.publish(Bool(data=True))
+    assert spin(around, lambda: around.states[-1].state == GovernorState.PROTECTIVE_STOP)
+    assert around.states[-1].reason == "somebody published protective_stop"
+    around.stop.publish(Bool(data=False))
+    spin(around, seconds=0.5)
+    assert around.states[-1].state == GovernorState.PROTECTIVE_STOP
+    future = around.reset.call_async(Trigger.Request())
+    assert spin(around, future.done) and future.result().success
+    assert spin(around, lambda: around.states[-1].state == GovernorState.DISARMED)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [((0.0, 0.0, 0.0, 1.0, 1.0), "six numbers"), ((0.0, 0.0, 0.0, 1.0, 1.0, 0.0), "must be below")],
+)
+def test_what_is_no_keep_out_box_is_named(numbers, words):
+    with pytest.raises(ValueError, match=words):
+        boxes(numbers)
+
+
+def test_zeros_are_no_keep_out_box():
+    assert boxes((0.0,) * 6) == ()
+    assert len(boxes((0.0, 0.0, 0.0, 1.0, 1.0, 1.0) * 2)) == 2

@@ -7,6 +7,7 @@ import pytest
 
 from gaze_vlm_ros.robots.limits import Box, JointLimits
 from gaze_vlm_ros.robots.trajectory import Point, sample
+from gaze_vlm_ros.safety.clearance import ArmShape
 from gaze_vlm_ros.safety.deadlines import Input
 from gaze_vlm_ros.safety.governor import Governor, GovernorSettings
 from gaze_vlm_ros.types import JointState, JointTrajectory, WearerState
@@ -28,12 +29,15 @@ def link_points(q: np.ndarray) -> np.ndarray:
 class Bench:
     """A governor with its inputs, time, and a controller that does exactly what the last horizon says."""
 
-    def __init__(self, settings: GovernorSettings | None = None) -> None:
+    link_points = staticmethod(link_points)
+    radius_m = np.zeros(2)
+
+    def __init__(self, settings: GovernorSettings | None = None, shape: ArmShape | None = None) -> None:
         self.limits = JointLimits(
             NAMES, [-2.0, -0.5, 0.1], [2.0, 1.5, 2.5], [0.6, 0.6, 0.9], [2.0, 2.0, 3.0], [8.0, 8.0, 12.0]
         )
         self.box = Box([0.05, -0.7, -0.2], [0.9, 0.7, 0.9])
-        self.governor = Governor(self.limits, self.box, link_points, settings)
+        self.governor = Governor(self.limits, self.box, shape or ArmShape(link_points), settings)
         self.now_s = 100.0
         self.here = Point(START.copy(), np.zeros(3))
         self._horizon: tuple[float, JointTrajectory] | None = None

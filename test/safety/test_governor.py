@@ -243,9 +243,9 @@ class TestWorkspace:
         bench.armed()
         out = np.array([1.35, 1.45, 0.12])
         output = bench.run(6.0, out)
-        tool = bench.governor.link_points(bench.here.position_rad)[-1]
+        tool = bench.link_points(bench.here.position_rad)[-1]
         assert bench.box.outside_m(tool) <= 1e-6
-        assert bench.box.outside_m(bench.governor.link_points(out)[-1]) > 0.03
+        assert bench.box.outside_m(bench.link_points(out)[-1]) > 0.03
         assert output.reason == "the tool would leave its workspace"
         bench.run(6.0, START)
         np.testing.assert_allclose(bench.here.position_rad, START, atol=1e-3)
@@ -279,3 +279,30 @@ class TestWithoutAWearer:
         bench.wearer([5.0, 5.0, 5.0])
         bench.now_s += 1.0
         assert bench.armed().governor.unchecked(bench.now_s) == self.UNCHECKED
+
+
+class TestStamps:
+    @pytest.mark.parametrize(("shift_s", "message"), [(0.5, "0.50 s in the future"), (-2.0, "2.00 s old")])
+    def test_what_is_not_of_the_present_is_not_heard(self, make_bench, shift_s, message):
+        bench = make_bench(GovernorSettings(deadlines=Deadlines(needed=("frames",))))
+        said = bench.governor.told("frames", bench.ros_ns + round(shift_s * 1e9), bench.now_s, bench.ros_ns)
+        assert message in said
+        bench.joint_state()
+        bench.governor.heard("policy", bench.now_s)
+        assert bench.governor.arm(bench.now_s) == "no frames yet"
+        assert bench.governor.told("frames", bench.ros_ns - 10**8, bench.now_s, bench.ros_ns) == ""
+        assert bench.governor.arm(bench.now_s) == ""
+
+    def test_a_word_that_joints_were_heard_is_no_joint_state(self, bench):
+        bench.governor.heard("joint_states", bench.now_s)
+        bench.governor.heard("policy", bench.now_s)
+        assert bench.governor.arm(bench.now_s) == "no joint states yet"
+
+
+class TestMessagesAreNotShared:
+    def test_changing_an_array_afterwards_changes_nothing(self, bench):
+        bench.armed()
+        goal = np.array([GOAL])
+        bench.command(goal)
+        goal[:] = 1e6
+        assert np.abs(bench.governor._command.trajectory.position_rad).max() < 2.0

@@ -7,6 +7,7 @@ import pytest
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.robots.kinematics import ArmKinematics
 from gaze_vlm_ros.robots.trajectory import Point, fastest_motion, rest_of, sample
+from gaze_vlm_ros.safety.clearance import ArmShape
 from gaze_vlm_ros.safety.governor import Governor
 from gaze_vlm_ros.types import JointState, JointTrajectory
 
@@ -27,7 +28,9 @@ class Rig:
         for name, angle in self.robot.initial_positions.items():
             self.data.joint(name).qpos[:] = angle
             self.data.actuator(name).ctrl[:] = angle
-        self.governor = Governor(self.robot.limits, self.robot.workspace, ArmKinematics(self.robot).link_points)
+        arm = ArmKinematics(self.robot)
+        shape = ArmShape(arm.link_points, self.robot.link_radius_m, arm.tool_jacobian)
+        self.governor = Governor(self.robot.limits, self.robot.workspace, shape)
         self.home = self.robot.home_rad
         self.reference = Point(self.home, np.zeros(6))
         goal = self.home + np.array([0.5, 0.0, 0.0, 0.0, 0.0, 1.2])

@@ -5,7 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gaze_vlm_ros.robots.clearance import box_distances, chain_distance
+from gaze_vlm_ros.robots.limits import Box
 from gaze_vlm_ros.robots.trajectory import Point, sample
+from gaze_vlm_ros.safety.clearance import ArmShape
 from gaze_vlm_ros.safety.deadlines import Deadlines, Input
 from gaze_vlm_ros.safety.governor import GovernorMode, GovernorSettings
 from gaze_vlm_ros.types import JointTrajectory
@@ -22,7 +25,10 @@ action = st.one_of(
     st.tuples(st.just("joints"), triple, triple),
     st.tuples(st.just("wearer"), triple, number),
     st.tuples(st.just("heard"), st.sampled_from(list(Input))),
+    st.tuples(st.just("hand"), st.floats(-0.6, 0.6), st.floats(-0.6, 0.6)),
+    st.tuples(st.just("told"), st.sampled_from(list(Input)), stamp),
     st.tuples(st.just("wait"), st.sampled_from((0.0, 0.001, 0.02, 0.05, 0.11, 0.5))),
+    st.tuples(st.just("clock"), st.sampled_from((-3600.0, -1.0, -0.01, 1.0, 3600.0))),
     st.tuples(st.just("arm")),
     st.tuples(st.just("disarm")),
     st.tuples(st.just("stop")),
@@ -30,31 +36,35 @@ action = st.one_of(
 )
 
 
+def arm(bench):
+    bench.joint_state()
+    bench.governor.heard(Input.POLICY, bench.now_s)
+    bench.governor.arm(bench.now_s)
+
+
+ACTS = {
+    "command": lambda bench, position, velocity, first_s, shift_ns: bench.command(
+        [position], [velocity], (first_s,), stamp_ns=bench.ros_ns + shift_ns
+    ),
+    "goal": lambda bench, goal: bench.run(0.2, np.array(goal)),
+    "joints": lambda bench, position, velocity: bench.joint_state(
+        position_rad=np.array(position), velocity_rad_s=np.array(velocity)
+    ),
+    "wearer": lambda bench, hand, sigma_m: bench.wearer(hand, sigma_m=sigma_m),
+    "hand": lambda bench, y, z: bench.wearer([0.5, y, z]),
+    "told": lambda bench, name, shift_ns: bench.governor.told(name, bench.ros_ns + shift_ns, bench.now_s, bench.ros_ns),
+    "clock": lambda bench, shift_s: bench.governor.tick(bench.now_s + shift_s),
+    "heard": lambda bench, name: bench.governor.heard(name, bench.now_s),
+    "wait": lambda bench, seconds: bench.follow(seconds),
+    "arm": arm,
+    "disarm": lambda bench: bench.governor.disarm(),
+    "stop": lambda bench: bench.governor.stop("test"),
+    "reset": lambda bench: bench.governor.reset(),
+}
+
+
 def act(bench, kind, *values):
-    governor = bench.governor
-    if kind == "command":
-        position, velocity, first_s, shift_ns = values
-        bench.command([position], [velocity], (first_s,), stamp_ns=bench.ros_ns + shift_ns)
-    elif kind == "goal":
-        bench.run(0.2, np.array(values[0]))
-    elif kind == "joints":
-        bench.joint_state(position_rad=np.array(values[0]), velocity_rad_s=np.array(values[1]))
-    elif kind == "wearer":
-        bench.wearer(values[0], sigma_m=values[1])
-    elif kind == "heard":
-        governor.heard(values[0], bench.now_s)
-    elif kind == "wait":
-        bench.follow(values[0])
-    elif kind == "arm":
-        bench.joint_state()
-        governor.heard(Input.POLICY, bench.now_s)
-        governor.arm(bench.now_s)
-    elif kind == "disarm":
-        governor.disarm()
-    elif kind == "stop":
-        governor.stop("test")
-    elif kind == "reset":
-        governor.reset()
+    ACTS[kind](bench, *values)
 
 
 class Watch:
@@ -62,6 +72,7 @@ class Watch:
 
     def __init__(self, bench) -> None:
         self.bench, self.sent = bench, 0
+        self._before: tuple[float, np.ndarray] | None = None
         self._tick = bench.governor.tick
         bench.governor.tick = self.tick
 
@@ -76,7 +87,17 @@ class Watch:
         assert output.state is GovernorMode.MOVING
         assert not governor.settings.deadlines.overdue(governor._heard, now_s)
         self.check(output.trajectory)
+        self.check_jerk(output.trajectory, now_s)
         return output
+
+    def check_jerk(self, sent: JointTrajectory, now_s: float) -> None:
+        """From one horizon to the next that comes in time, the acceleration changes by the jerk at most."""
+        first_s = sent.time_from_start_s[0]
+        acceleration = (sent.velocity_rad_s[0] - self.bench.here.velocity_rad_s) / first_s
+        if self._before is not None and now_s - self._before[0] <= 2.0 * first_s:
+            change = np.abs(acceleration - self._before[1]) / first_s
+            assert (change <= self.bench.limits.jerk_rad_s3 + 1e-3).all()
+        self._before = now_s, acceleration
 
     def check(self, sent: JointTrajectory) -> None:
         limits, here = self.bench.limits, self.bench.here
@@ -96,9 +117,23 @@ class Watch:
         assert (position >= limits.lower_rad - 1e-6).all() and (position <= limits.upper_rad + 1e-6).all()
         assert (np.abs(velocity) <= limits.velocity_rad_s + 1e-6).all()
         assert (np.abs(np.diff(velocity, axis=0)) / 0.002 <= limits.braking_rad_s2 + 1e-3).all()
-        before = self.bench.box.outside_m(self.bench.governor.link_points(here.position_rad)[-1])
-        for q in sent.position_rad:
-            assert self.bench.box.outside_m(self.bench.governor.link_points(q)[-1]) <= before + 1e-6
+        self.check_places(np.array([self.bench.link_points(q) for q in position[::5]]))
+
+    def check_places(self, chains: np.ndarray) -> None:
+        """Along the whole way: no further out of the workspace, no nearer to the wearer or a keep-out box."""
+        bench, wearer = self.bench, self.bench.governor._wearer
+        settings = bench.governor.settings
+        outside = [bench.box.outside_m(chain[-1]) for chain in chains]
+        assert max(outside) <= outside[0] + 1e-3
+        if wearer is not None:
+            hands = np.array([wearer.left_hand_m, wearer.right_hand_m])
+            near = chain_distance(chains, hands) - (0.0 if np.isnan(wearer.sigma_m) else 2.0 * wearer.sigma_m)
+            near = near[:, np.isfinite(near).all(axis=0)]
+            assert (near >= np.minimum(near[:1], settings.separation.stop_m) - 6e-3).all()
+            assert (near[:, near[0] >= settings.separation.stop_m + 5e-3] >= settings.separation.stop_m).all()
+        for box in settings.keep_out:
+            near = (box_distances(chains, box) - bench.radius_m).min(axis=1)
+            assert near.min() >= min(near[0] - 6e-3, 0.0) or (near[0] >= 5e-3 and near.min() >= 0.0)
 
 
 class TestEverySequence:
@@ -118,6 +153,20 @@ class TestEverySequence:
         assert watch.sent == bench.governor.passed
         bench.follow(0.1)
         np.testing.assert_array_equal(bench.here.velocity_rad_s, 0.0)
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(st.tuples(sane, st.floats(0.1, 1.0)), min_size=1, max_size=6))
+    def test_no_way_leads_through_a_keep_out_box(self, make_bench, goals):
+        box = Box([0.3, 0.2, 0.0], [0.6, 0.4, 0.6])
+        shape = ArmShape(make_bench.link_points, (0.03, 0.03))
+        bench = make_bench(GovernorSettings(keep_out=(box,)), shape)
+        bench.radius_m = np.array([0.03, 0.03])
+        watch = Watch(bench)
+        bench.armed()
+        for goal, seconds in goals:
+            bench.run(seconds, np.array(goal))
+        assert watch.sent > 0
+        assert box_distances(bench.link_points(bench.here.position_rad), box).min() >= 0.03 - 1e-6
 
     def test_the_watch_would_notice(self, make_bench):
         """A horizon that is too fast for its limits does not get past the checks above."""

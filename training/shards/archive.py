@@ -48,7 +48,9 @@ def unpack(data: bytes, path: Path) -> Iterator[tuple[str, int, int]]:
     while at < len(data) and data[at]:
         header = data[at : at + tarfile.BLOCKSIZE]
         try:
-            name, size = header[_NAME].rstrip(b"\0").decode(), int(header[_SIZE], 8)
+            name, size = header[_NAME].rstrip(b"\0").decode(), int(header[_SIZE].decode(), 8)
+            if size < 0:
+                raise ValueError("a member of negative size would be read for ever")
         except ValueError:
             raise DataError(f"{path} is no archive of episodes; delete it and generate it again") from None
         first = at + tarfile.BLOCKSIZE

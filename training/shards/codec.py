@@ -90,8 +90,8 @@ def decode_picture(member: str, data: bytes) -> np.ndarray | tuple[np.ndarray, n
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR if member == RGB else -1)
     except cv2.error:
         picture = None
-    if picture is None:
-        raise DataError(f"{member} is no picture; generate the episode again")
+    if picture is None or picture.ndim != (3 if member in (RGB, FLOW) else 2) or picture.shape[2:] not in ((), (3,)):
+        raise DataError(f"{member} is no picture of its kind; generate the episode again")
     if member == RGB:
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     if member == DEPTH:
@@ -141,7 +141,7 @@ def _naming() -> Iterator[None]:
         yield
     except KeyError as error:
         raise DataError(f"labels.json lacks {error.args[0]!r}; generate the episode again") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(f"labels.json cannot be read ({error}); generate the episode again") from None
 
 

@@ -21,6 +21,11 @@ class StoredRange:
     offset: int
     bytes: int
 
+    def __post_init__(self) -> None:
+        for value in (self.seed, self.frames, self.offset, self.bytes):
+            if type(value) is not int or value < 0:
+                raise ValueError(f"an episode's place must be whole numbers from 0 on, got {value!r}")
+
 
 @dataclass(frozen=True)
 class ShardIndex:
@@ -60,7 +65,7 @@ def index_of(path: Path) -> ShardIndex:
         document = json.loads(path.with_suffix(".json").read_bytes())
         episodes = tuple(StoredRange(**item) for item in document["episodes"])
         index = ShardIndex(path, document["split"], document["bytes"], document["sha256"], episodes)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return _scan(path)
     return index if index.bytes == size else _scan(path)
 

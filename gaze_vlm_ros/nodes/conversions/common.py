@@ -24,6 +24,9 @@ def time_message(stamp_ns: int) -> Time:
 
 
 def nanoseconds(time: Time) -> int:
+    """ConversionError where the nanoseconds are a second or more: such a stamp could not be passed on."""
+    if time.nanosec >= NS_PER_S:
+        raise ConversionError(f"a stamp has {time.nanosec} nanoseconds; fewer than {NS_PER_S} are possible")
     return time.sec * NS_PER_S + time.nanosec
 
 
@@ -32,9 +35,11 @@ def header_message(stamp_ns: int, frame_id: str) -> Header:
 
 
 def stamp_of(message: Any) -> int | None:
-    """The header's stamp [ns]; None for a message without one, or whose stamp was never set."""
+    """The header's stamp [ns]; None for a message without one, or whose stamp was never set or is none."""
     header = getattr(message, "header", None)
-    return (nanoseconds(header.stamp) or None) if header is not None else None
+    if header is None or header.stamp.nanosec >= NS_PER_S:
+        return None
+    return nanoseconds(header.stamp) or None
 
 
 def point_message(position_m: np.ndarray) -> Point:

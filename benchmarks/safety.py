@@ -1,0 +1,77 @@
+"""The figures of safety as one JSON line: ``python -m benchmarks.safety``. Everything else is on standard error.
+
+What cannot be measured here is left out of the line, and the reason printed. docs/safety.md says what each key is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from benchmarks import fuzz, governor, recording_loss
+from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.progress import Progress
+
+Report = Callable[[float], None]
+NOT_MEASURED = {
+    "faults": "faults, trials, unsafe, stop_ms_p99, recover_s_max, rest_ms_p99: benchmarks/faults.py holds the faults,"
+    " nothing runs them against a graph yet",
+    "load": "load: nothing measures it yet",
+    "end_to_end": "governor.end_to_end_ms_p99: needs the running graph",
+}
+
+
+def _governor(full: bool, quick: bool, seed: int, report: Report) -> dict:
+    return {"governor": governor.measure(2_000 if quick else 1_000_000, seed, report)}
+
+
+def _fuzz(full: bool, quick: bool, seed: int, report: Report) -> dict:
+    inputs = 400 if quick else 2_000_000 if full else 200_000
+    return {"fuzz": fuzz.summary(fuzz.measure(inputs, seed, report))}
+
+
+def _recording(full: bool, quick: bool, seed: int, report: Report) -> dict:
+    return recording_loss.measure(1 if quick else 100 if full else 20, seed, report)
+
+
+FIGURES: dict[str, Callable[[bool, bool, int, Report], dict]] = {
+    "governor": _governor,
+    "fuzz": _fuzz,
+    "recording": _recording,
+}
+
+
+def measure(names: Sequence[str], full: bool, quick: bool, seed: int, console: Console) -> dict:
+    """The keys of the figures named."""
+    line: dict = {"seed": seed, "full": full}
+    with Progress(console=console) as bar:
+        for name in names:
+            task = bar.add_task(name, total=1.0)
+            try:
+                found = FIGURES[name](full, quick, seed, lambda share, task=task: bar.update(task, completed=share))
+            except GazeVlmError as error:
+                console.print(f"{name} left out: {error}", markup=False, soft_wrap=True)
+                continue
+            line |= found
+    for reason in NOT_MEASURED.values():
+        console.print(f"left out: {reason}", markup=False, soft_wrap=True)
+    return line
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.safety", description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="of commands, damage and moments (default %(default)s)")
+    parser.add_argument("--only", nargs="+", choices=FIGURES, default=list(FIGURES), metavar="FIGURE")
+    parser.add_argument("--full", action="store_true", help="the long counts")
+    parser.add_argument("--quick", action="store_true", help="tiny counts, to see that all runs; figures mean little")
+    options = parser.parse_args(arguments)
+    if options.seed < 0:
+        parser.error("--seed must not be negative")
+    print(json.dumps(measure(options.only, options.full, options.quick, options.seed, Console(stderr=True))))
+
+
+if __name__ == "__main__":
+    main()
