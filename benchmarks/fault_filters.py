@@ -6,6 +6,7 @@ trial, and lets everything through unchanged once its fault is over, which is wh
 
 from __future__ import annotations
 
+import array
 import copy
 import math
 from collections.abc import Callable
@@ -42,8 +43,7 @@ def black() -> Filter:
 
     def apply(message: Any) -> Passed:
         dark = copy.copy(message)
-        dark.data = type(message.data)(message.data)
-        dark.data[:] = type(message.data)(message.data.typecode, bytes(len(message.data)))
+        dark.data = array.array("B", bytes(len(message.data)))
         return [(0.0, dark)]
 
     return apply

@@ -70,7 +70,7 @@ class GazeVLMConfig:
         object.__setattr__(self, "labels", tuple(self.labels))
         for field in fields(self):
             value = getattr(self, field.name)
-            kind = {"int": int, "float": (int, float), "str": str}.get(field.type, tuple)
+            kind = {"int": int, "float": (int, float), "str": str, "OutputMode": str}.get(field.type, tuple)
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise ConfigError(f"{field.name} must be of type {field.type}, got {value!r:.80}")
             if isinstance(value, (int, float)) and not 0 < value <= LARGEST.get(field.name, math.inf):
