@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from benchmarks import fault_filters as filters
-from gaze_vlm_ros.types import JointTrajectory, Prediction, PredictionKind
+from gaze_vlm_ros.types import Hypothesis, JointTrajectory, Prediction, PredictionKind
 
 MANAGED = ("recorder", "governor", "vlm", "gaze", "gaze_target", "assist_policy", "simulator")
 FRAMES, GAZE, JOINTS = "scene_camera/image_raw", "gaze/sample", "joint_states"
@@ -36,8 +37,9 @@ class Fault:
     """One row. Exactly one of ``signal_to``, ``on_topic``, ``says`` and ``surroundings`` says how it is brought about.
 
     ``signal_to`` is a node with the signal that it gets; ``on_topic`` a topic with what makes the filter between its
-    publisher and its readers; ``says`` a topic of ours with what a stranger publishes there; ``surroundings`` makes a
-    context in which the whole graph suffers. ``restarts`` is for a process that has to be started again.
+    publisher and its readers; ``says`` a topic of ours with what a stranger publishes there; ``surroundings`` makes, of
+    the nodes' process ids, a context in which the graph suffers. ``restarts`` is for a process that has to be started
+    again, ``fresh_graph`` for a fault after which the graph is of no use to another trial.
     """
 
     name: str
@@ -45,8 +47,9 @@ class Fault:
     signal_to: tuple[str, signal.Signals] | None = None
     on_topic: tuple[str, Callable[[], filters.Filter]] | None = None
     says: tuple[str, Callable[[int, np.random.Generator], object]] | None = None
-    surroundings: Callable[[], object] | None = None
+    surroundings: Callable[[Mapping[str, int]], AbstractContextManager[None]] | None = None
     restarts: bool = False
+    fresh_graph: bool = False
 
     def __post_init__(self) -> None:
         ways = [self.signal_to, self.on_topic, self.says, self.surroundings]
@@ -57,7 +60,8 @@ class Fault:
 def contradicting(stamp_ns: int, random: np.random.Generator) -> Prediction:
     """Sure of another event each time."""
     thing = str(random.choice(["mug", "bottle", "bowl", "plate", "apple"]))
-    return Prediction(stamp_ns, PredictionKind.EVENT, f"pick up the {thing}", 0.99)
+    best = Hypothesis(f"pick up the {thing}", "pick up", thing, probability=0.99)
+    return Prediction(stamp_ns, PredictionKind.EVENT, best.text, 0.99, (best,))
 
 
 def beyond_limits(names: tuple[str, ...]) -> Callable[[int, np.random.Generator], JointTrajectory]:
@@ -80,6 +84,18 @@ def signalled(pid: int, number: signal.Signals) -> Iterator[None]:
     finally:
         if number == signal.SIGSTOP:
             os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def full_disk(pids: Mapping[str, int]) -> Iterator[None]:
+    """No file that the recorder writes may grow any more; it stands for a disk that is full."""
+    _, hard = resource.prlimit(pids["recorder"], resource.RLIMIT_FSIZE)
+    before = resource.prlimit(pids["recorder"], resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            resource.prlimit(pids["recorder"], resource.RLIMIT_FSIZE, before)
 
 
 @contextmanager
@@ -108,7 +124,7 @@ def _burn() -> None:
 
 def _rows() -> Iterator[Fault]:
     stop, on = Follows.STOPS, Follows.MAY_GO_ON
-    harmless = ("recorder", "gaze_target")
+    harmless = ("recorder", "gaze", "gaze_target")
     for node in MANAGED:
         follows = on if node in harmless else stop
         yield Fault(f"{node} killed", follows, signal_to=(node, signal.SIGKILL), restarts=True)
@@ -118,7 +134,7 @@ def _rows() -> Iterator[Fault]:
     yield Fault("frames lost", stop, on_topic=(FRAMES, filters.lost))
     yield Fault("frames frozen", on, on_topic=(FRAMES, filters.frozen))
     yield Fault("frames black", on, on_topic=(FRAMES, filters.black))
-    yield Fault("frames delayed by 0.5 s", stop, on_topic=(FRAMES, lambda: filters.delayed(0.5)))
+    yield Fault("frames delayed by 2 s", stop, on_topic=(FRAMES, lambda: filters.delayed(2.0)))
     yield Fault("frames reordered", on, on_topic=(FRAMES, lambda: filters.reordered(0.1)))
     yield Fault("frames duplicated", on, on_topic=(FRAMES, lambda: filters.duplicated(3)))
     yield Fault("gaze lost", stop, on_topic=(GAZE, filters.lost))
@@ -132,7 +148,8 @@ def _rows() -> Iterator[Fault]:
             yield Fault(f"clock of the {what} jumps {words}", follows, on_topic=(topic, _shift(seconds)))
     yield Fault("contradicting predictions at 100 Hz", on, says=("gaze_vlm/event", contradicting))
     yield Fault("trajectories beyond the limits", on, says=("assist_policy/joint_trajectory", _beyond_jaco))
-    yield Fault("processors starved", on, surroundings=starved)
+    yield Fault("processors starved", on, surroundings=lambda pids: starved())
+    yield Fault("disk full", on, surroundings=full_disk, fresh_graph=True)
 
 
 def _shift(seconds: float) -> Callable[[], filters.Filter]:

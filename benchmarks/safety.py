@@ -11,14 +11,12 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from benchmarks import fuzz, governor, recording_loss
+from benchmarks import fault_runs, fuzz, governor, recording_loss
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.progress import Progress
 
 Report = Callable[[float], None]
 NOT_MEASURED = {
-    "faults": "faults, trials, unsafe, stop_ms_p99, recover_s_max, rest_ms_p99: benchmarks/faults.py holds the faults,"
-    " nothing runs them against a graph yet",
     "load": "load: nothing measures it yet",
     "end_to_end": "governor.end_to_end_ms_p99: needs the running graph",
 }
@@ -37,10 +35,15 @@ def _recording(full: bool, quick: bool, seed: int, report: Report) -> dict:
     return recording_loss.measure(1 if quick else 100 if full else 20, seed, report)
 
 
+def _faults(full: bool, quick: bool, seed: int, report: Report) -> dict:
+    return fault_runs.measure(fault_runs.chosen(quick), 1 if quick else 10 if full else 3, seed, report)
+
+
 FIGURES: dict[str, Callable[[bool, bool, int, Report], dict]] = {
     "governor": _governor,
     "fuzz": _fuzz,
     "recording": _recording,
+    "faults": _faults,
 }
 
 

@@ -30,13 +30,14 @@ class NodeSpec:
     """One process: ``executable`` is a module of ``gaze_vlm_ros.nodes``, ``name`` the node's name in the graph.
 
     ``parameters`` are what the deployment sets and its parameter file shows; ``given`` are what arguments set, which
-    wins over the file.
+    wins over the file. ``remap`` gives topics of this node other names.
     """
 
     executable: str
     name: str
     parameters: Mapping[str, Value] = field(default_factory=dict)
     given: Mapping[str, Value] = field(default_factory=dict)
+    remap: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def module(self) -> str:

@@ -54,6 +54,7 @@ def _node(spec: graph.NodeSpec, deployment: graph.Deployment) -> Node:
         name=spec.name,
         namespace=deployment.namespace,
         parameters=[*parameters, given] if given else parameters,
+        remappings=list(spec.remap.items()),
         output="screen",
         on_exit=Shutdown(reason=f"{spec.name} ended"),
     )

@@ -58,6 +58,8 @@ def command(spec: NodeSpec, deployment: Deployment) -> list[str]:
     words += ["-r", f"__ns:=/{deployment.namespace}", "--params-file", str(parameters_path(deployment))]
     for name, value in spec.given.items():
         words += ["-p", f"{name}:={_as_yaml(value)}"]
+    for topic, other in spec.remap.items():
+        words += ["-r", f"{topic}:={other}"]
     return words
 
 
