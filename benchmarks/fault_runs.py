@@ -24,7 +24,7 @@ from gaze_vlm_ros.recording.reader import has_summary
 from gaze_vlm_ros.recording.recovery import recover
 from gaze_vlm_ros.robots.description import RobotDescription
 
-READY_WITHIN_S, COMMANDED_WITHIN_S, BACK_WITHIN_S = 90.0, 60.0, 30.0
+READY_WITHIN_S, COMMANDED_WITHIN_S, BACK_WITHIN_S = 90.0, 60.0, 60.0
 LASTS_S = 3.0
 FIRST_SEED = 2_000_000
 """Added to the seed, so that no kitchen was trained on."""
@@ -129,7 +129,7 @@ def _watch(run: Running, is_back: Callable[[], bool]) -> str:
     end = time.monotonic() + BACK_WITHIN_S
     try:
         while time.monotonic() < end:
-            run.bystander.spin(0.5)
+            run.bystander.spin(0.1)
             if not run.graph.check():
                 return "the graph ended"
             if is_back():

@@ -14,6 +14,7 @@ from typing import Any
 
 from gaze_vlm_ros.environment import resource
 from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.supervision import RESTARTS
 
 PARENT_VARIABLE = "GAZE_VLM_ROS_PARENT"
 """Set for each node by ``gaze-vlm-ros up`` to its process id: the node ends when that process does."""
@@ -48,7 +49,8 @@ class NodeSpec:
 class Deployment:
     """Nodes in the order in which they are brought up, the life-cycle manager last.
 
-    ``own_domain``: it runs in a ROS domain of its own that nothing outside this host hears.
+    ``own_domain``: it runs in a ROS domain of its own that nothing outside this host hears. ``restarts``: how often in
+    a row a node that died or failed is brought back.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Deployment:
     own_domain: bool
     nodes: tuple[NodeSpec, ...]
     params: str = ""
+    restarts: int = RESTARTS
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,12 @@ def _graph(
 ) -> Deployment:
     recorder = NodeSpec("recorder_node", "recorder", {"mode": mode}, {"path": arguments.record})
     nodes = [recorder, *nodes] if arguments.record else nodes
+    restarts = 0 if mode == "replay" else RESTARTS  # a replay with a gap is no replay
     manager = NodeSpec(
-        "lifecycle_manager_node", "lifecycle_manager", {"ends_with_replay": mode == "replay"},
+        "lifecycle_manager_node", "lifecycle_manager", {"ends_with_replay": mode == "replay", "restarts": restarts},
         {"nodes": tuple(node.name for node in nodes)},
     )  # fmt: skip
-    return Deployment(name, "sim" if own_domain else "", own_domain, (*nodes, manager), arguments.params)
+    return Deployment(name, "sim" if own_domain else "", own_domain, (*nodes, manager), arguments.params, restarts)
 
 
 def _given(arguments: CommonArguments, **argument_of: str) -> dict[str, Value]:

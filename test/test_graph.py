@@ -96,3 +96,9 @@ def test_arguments_are_described(name):
     arguments = {argument.name: argument for argument in arguments_of(name)}
     assert all(argument.text for argument in arguments.values())
     assert [argument.name for argument in arguments.values() if argument.needed] == list(NEEDED[name])
+
+
+def test_a_replay_is_whole_or_fails():
+    deployment = build("replay", {"path": "a.mcap"})
+    assert deployment.restarts == deployment.nodes[-1].parameters["restarts"] == 0
+    assert build("sim").restarts == build("sim").nodes[-1].parameters["restarts"] > 0

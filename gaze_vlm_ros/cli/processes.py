@@ -1,4 +1,4 @@
-"""Starts the nodes of a deployment as processes, passes on what they say, and leaves none of them behind."""
+"""Starts the nodes of a deployment as processes, again where they die, and leaves none of them behind."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import yaml
 
 from gaze_vlm_ros.environment import child_environment
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.graph import PARENT_VARIABLE, Deployment, NodeSpec, Value, parameters_path
+from gaze_vlm_ros.supervision import WRONG_INPUT, Restarts
 
 STOP_WITHIN_S = 8.0
 _ERROR = re.compile(r"^(\[?(ERROR|FATAL)\]?|[\w.-]+: error:) ")
@@ -25,7 +26,7 @@ _LINE_FORMAT = "{severity} {message}"
 
 
 class NodeDied(GazeVlmError):
-    """A node of the graph ended by itself."""
+    """A node of the graph cannot start, or died too often."""
 
 
 @dataclass
@@ -33,9 +34,18 @@ class _Process:
     spec: NodeSpec
     popen: subprocess.Popen
     reader: threading.Thread
+    restarts: Restarts = field(default_factory=Restarts)
+    due_s: float | None = None
+    """When it is started again; None while it runs."""
     complaint: str = ""
     """Its first error, else its last line."""
     has_complained: bool = False
+
+    @property
+    def told(self) -> str:
+        """How it ended, and why."""
+        self.reader.join(1.0)
+        return f"{self.spec.name} ended {_how(self.popen.returncode)}: {self.complaint or 'it said nothing'}"
 
     def hear(self, line: str) -> None:
         error = _ERROR.search(line)
@@ -72,7 +82,8 @@ class ProcessGraph:
     """The running processes of one deployment; use it as a context, from the main thread.
 
     Each node leads a session of its own, so that Ctrl-C reaches this process alone, which then ends the nodes in
-    reverse order. Where this process is killed, the kernel ends the nodes.
+    reverse order. Where this process is killed, the kernel ends the nodes. ``check`` starts again what died; to bring
+    it back to its state is the life-cycle manager's part.
     """
 
     def __init__(self, deployment: Deployment, domain_id: int | None, on_line: Callable[[str], None] = print) -> None:
@@ -80,7 +91,7 @@ class ProcessGraph:
         self.deployment = deployment
         self._on_line = on_line
         self._processes: list[_Process] = []
-        environment = child_environment(domain_id, local_only=deployment.own_domain) | {
+        self._environment = child_environment(domain_id, local_only=deployment.own_domain) | {
             PARENT_VARIABLE: str(os.getpid()),
             "RCUTILS_COLORIZED_OUTPUT": "0",
             "PYTHONUNBUFFERED": "1",
@@ -88,15 +99,15 @@ class ProcessGraph:
         }
         try:
             for spec in deployment.nodes:
-                self._processes.append(self._start(spec, environment))
+                self._processes.append(self._start(spec, Restarts(deployment.restarts)))
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, spec: NodeSpec, environment: dict[str, str]) -> _Process:
+    def _start(self, spec: NodeSpec, restarts: Restarts) -> _Process:
         popen = subprocess.Popen(
             command(spec, self.deployment),
-            env=environment,
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -104,7 +115,7 @@ class ProcessGraph:
             errors="replace",
             start_new_session=True,
         )
-        process = _Process(spec, popen, threading.Thread(daemon=True))
+        process = _Process(spec, popen, threading.Thread(daemon=True), restarts)
         process.reader = threading.Thread(target=self._pass_on, args=(process,), daemon=True)
         process.reader.start()
         return process
@@ -121,19 +132,37 @@ class ProcessGraph:
         return {process.spec.name: process.popen.pid for process in self._processes}
 
     def check(self) -> bool:
-        """Whether the graph runs; False once it has ended well. Raises NodeDied, naming the node and why."""
-        ended = [process for process in self._processes if process.popen.poll() is not None]
-        if not ended:
-            return True
+        """Whether the graph runs; False once it has ended well. Starts again what died, after a pause if need be.
+
+        Raises NodeDied, with the node and its reason, for one that cannot start or died too often, and with the
+        life-cycle manager's own words where that gave up.
+        """
         manager = self._processes[-1]
-        culprit = next((process for process in ended if process is not manager), manager)
-        if culprit is manager and manager.popen.returncode == 0:
+        for process in self._processes:
+            if process.popen.poll() is not None and process is not manager:
+                self._revive(process)
+        if manager.popen.poll() is None:
+            return True
+        if manager.popen.returncode == 0:
             return False
-        culprit.reader.join(1.0)
-        reason = culprit.complaint or "it said nothing"
-        if culprit is manager:
-            raise NodeDied(reason)
-        raise NodeDied(f"{culprit.spec.name} ended {_how(culprit.popen.returncode)}: {reason}")
+        if manager.popen.returncode > 0:
+            manager.reader.join(1.0)
+            raise NodeDied(manager.complaint or manager.told)
+        self._revive(manager)
+        return True
+
+    def _revive(self, process: _Process) -> None:
+        """Has a process that ended started again once its pause is over. Raises NodeDied where it is given up."""
+        now = time.monotonic()
+        if process.due_s is None:
+            pause_s = None if process.popen.returncode == WRONG_INPUT else process.restarts.pause_s(now)
+            if pause_s is None:
+                raise NodeDied(process.restarts.in_words + process.told)
+            process.due_s = now + pause_s
+            self._on_line(f"{process.spec.name:>17} | WARN {process.told}; it is started again in {pause_s:g} s")
+        if now >= process.due_s:
+            self._kill_session(process)
+            self._processes[self._processes.index(process)] = self._start(process.spec, process.restarts)
 
     def wait(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Waits until ``until`` holds or the time is over; False once the graph has ended well. Raises NodeDied."""

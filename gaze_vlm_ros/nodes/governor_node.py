@@ -16,9 +16,15 @@ from gaze_vlm_msgs.msg import AssistState, GazeSample, GovernorState, Prediction
 from gaze_vlm_ros import types
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
-from gaze_vlm_ros.nodes.conversions.common import header_message, stamp_of
+from gaze_vlm_ros.nodes.conversions.common import stamp_of
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_from
-from gaze_vlm_ros.nodes.conversions.robot import joint_state_from, trajectory_from, trajectory_message, wearer_from
+from gaze_vlm_ros.nodes.conversions.robot import (
+    governor_state_message,
+    joint_state_from,
+    trajectory_from,
+    trajectory_message,
+    wearer_from,
+)
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.robots.description import RobotDescription
@@ -31,12 +37,6 @@ from gaze_vlm_ros.safety.governor import Governor, GovernorMode, GovernorOutput,
 CLOCK_LATE_S = 0.1
 """Simulated time arrives as messages, after what it stamps: joint states seem to come from the future by so much."""
 STATE_PERIOD_S = 0.1
-_STATES = {
-    GovernorMode.DISARMED: GovernorState.DISARMED,
-    GovernorMode.HOLDING: GovernorState.HOLDING,
-    GovernorMode.MOVING: GovernorState.MOVING,
-    GovernorMode.PROTECTIVE_STOP: GovernorState.PROTECTIVE_STOP,
-}
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,8 @@ class GovernorNode(ManagedNode):
         deadlines = Deadlines(
             needed=tuple(p.needed), **{f"{name.value}_s": getattr(p, f"{name.value}_s") for name in Input}
         )
-        settings = GovernorSettings(
-            deadlines=deadlines, tick_s=p.tick_s, control_period_s=p.control_period_s, keep_out=boxes(p.keep_out_m)
-        )
+        keep_out = Box.several(p.keep_out_m, "keep_out_m")
+        settings = GovernorSettings(deadlines, tick_s=p.tick_s, control_period_s=p.control_period_s, keep_out=keep_out)
         if self.get_parameter("use_sim_time").value:
             settings = replace(settings, stamp_ahead_s=CLOCK_LATE_S)
         arm = ArmKinematics(robot)
@@ -101,12 +100,9 @@ class GovernorNode(ManagedNode):
             self.inbox(JointTrajectory, names.POLICY_TRAJECTORY, self._on_command, qos.RESULT),
             self.inbox(Bool, names.PROTECTIVE_STOP, self._on_stop, qos.LATCHED),
         ]
-        for name, call in (
-            (names.GOVERNOR_ARM, self._arm),
-            (names.GOVERNOR_RESET, self._reset),
-            (names.GOVERNOR_STOP, self._halt_now),
-        ):
-            self.serve(Trigger, name, call)
+        self.serve(Trigger, names.GOVERNOR_ARM, self._arm)
+        self.serve(Trigger, names.GOVERNOR_RESET, self._reset)
+        self.serve(Trigger, names.GOVERNOR_STOP, self._halt_now)
         self.every(p.tick_s, self._tick)
 
     def _start(self) -> None:
@@ -206,24 +202,7 @@ class GovernorNode(ManagedNode):
             self._stopped.publish(Bool(data=True))
             self.get_logger().warning(f"protective stop: {output.reason}")
         self._said, self._said_s = output.state, time.monotonic()
-        self._state.publish(
-            GovernorState(
-                header=header_message(self.now_ns(), self._base),
-                state=_STATES[output.state],
-                reason=output.reason,
-                commands_passed=output.passed,
-                commands_refused=output.refused,
-            )
-        )
-
-
-def boxes(numbers_m: tuple[float, ...]) -> tuple[Box, ...]:
-    """Boxes of six numbers each, the lower corner first; zeros are none. Raises ValueError for what is no box."""
-    if not any(numbers_m):
-        return ()
-    if len(numbers_m) % 6:
-        raise ValueError(f"keep_out_m needs six numbers for each box, got {len(numbers_m)}")
-    return tuple(Box(numbers_m[i : i + 3], numbers_m[i + 3 : i + 6]) for i in range(0, len(numbers_m), 6))
+        self._state.publish(governor_state_message(output, self.now_ns(), self._base))
 
 
 def main() -> None:

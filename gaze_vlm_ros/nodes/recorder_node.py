@@ -21,6 +21,7 @@ from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.qos import REPLAYED_RESULT
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.recording.bag import write_metadata
+from gaze_vlm_ros.recording.recovery import is_cut_off
 from gaze_vlm_ros.recording.summary import TopicQos
 from gaze_vlm_ros.recording.writer import McapWriter
 
@@ -45,6 +46,7 @@ class RecorderNode(ManagedNode):
     """Takes serialized messages in batches and hands them to the writer's thread."""
 
     Parameters = RecorderParameters
+    _written: tuple[Path, ...] = ()
 
     def _setup(self) -> None:
         self._writer: McapWriter | None = None
@@ -52,6 +54,7 @@ class RecorderNode(ManagedNode):
         path = self._path()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = McapWriter(path, on_alarm=self.get_logger().error)
+        self._written += (path,)
         for topic, kind in names.RECORDED.items():
             qos = qos_of(topic, self.parameters.mode == "replay")
             full = self.resolve_topic_name(topic)
@@ -65,8 +68,14 @@ class RecorderNode(ManagedNode):
         self.worker(self._record)
 
     def _path(self) -> Path:
+        """The file to write; a node that was brought back goes on in the next one, NAME-2.mcap and so on."""
         now = time.strftime("%Y-%m-%d_%H-%M-%S")
-        return Path(self.parameters.path or f"recordings/{now}/{now}.mcap").expanduser()
+        wanted = path = Path(self.parameters.path or f"recordings/{now}/{now}.mcap").expanduser()
+        number = 1
+        while path in self._written or is_cut_off(path):
+            number += 1
+            path = wanted.with_stem(f"{wanted.stem}-{number}")
+        return path
 
     def _record(self, halt: threading.Event) -> None:
         while not halt.wait(PERIOD_S):

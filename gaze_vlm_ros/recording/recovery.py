@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mcap.writer import CompressionType, Writer
+from mcap.writer import MCAP0_MAGIC, CompressionType, Writer
 
 from gaze_vlm_ros.recording.bag import write_metadata
 from gaze_vlm_ros.recording.reader import Scan, has_summary, summarize
 from gaze_vlm_ros.recording.summary import RecordingError, RecordingSummary
 
 _CHUNK_BYTES = 1 << 20
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether ``path`` is an MCAP file that was not closed, as a kill leaves it."""
+    if not path.is_file() or has_summary(path):
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(MCAP0_MAGIC)) == MCAP0_MAGIC
 
 
 def recover(

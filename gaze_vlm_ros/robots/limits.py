@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,15 @@ class Box:
             object.__setattr__(self, field, value)
         if not (self.lower_m < self.upper_m).all():
             raise ValueError(f"lower_m {self.lower_m.tolist()} must be below upper_m {self.upper_m.tolist()}")
+
+    @classmethod
+    def several(cls, numbers_m: Sequence[float], what: str) -> tuple[Box, ...]:
+        """Boxes of six numbers each, the lower corner first; zeros are none. ValueError, naming ``what``, else."""
+        if not any(numbers_m):
+            return ()
+        if len(numbers_m) % 6:
+            raise ValueError(f"{what} needs six numbers for each box, got {len(numbers_m)}")
+        return tuple(cls(numbers_m[i : i + 3], numbers_m[i + 3 : i + 6]) for i in range(0, len(numbers_m), 6))
 
     def outside_m(self, point_m: np.ndarray) -> float:
         """How far (3,) ``point_m`` lies outside: the largest excess over any face [m]; 0 inside, inf for NaN."""

@@ -1,5 +1,6 @@
 """The process supervisor with small programs in the place of nodes."""
 
+import os
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ from gaze_vlm_ros.cli import processes
 from gaze_vlm_ros.cli.processes import NodeDied, ProcessGraph
 from gaze_vlm_ros.environment import RosUnavailable, find_ros
 from gaze_vlm_ros.graph import Deployment, NodeSpec, build
+from gaze_vlm_ros.supervision import Restarts
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
@@ -44,6 +46,11 @@ def test_lines_come_with_the_name_of_their_node(graph):
     assert sorted(line.split() for line in graph.lines) == [["n0", "|", "up"], ["n1", "|", "up"]]
 
 
+@pytest.fixture
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(processes, "Restarts", lambda tries: Restarts(tries=2, first_pause_s=0.05))
+
+
 @pytest.mark.parametrize(
     ("program", "words"),
     [
@@ -53,10 +60,31 @@ def test_lines_come_with_the_name_of_their_node(graph):
         ("raise SystemExit(0)", "n0 ended with exit code 0: it said nothing"),
     ],
 )
-def test_a_node_that_ends_is_named_with_its_reason(graph, program, words):
+def test_a_node_that_keeps_dying_is_given_up_with_its_reason(graph, short_pauses, program, words):
     running = graph(program, SLEEP)
-    with pytest.raises(NodeDied, match=words):
+    with pytest.raises(NodeDied, match=f"^3 times in a row, the last time: {words}"):
+        running.wait(20.0)
+    told = [line for line in graph.lines if "it is started again in" in line]
+    assert len(told) == 2 and words in told[0] and "again in 0 s" in told[0] and "again in 0.05 s" in told[1]
+
+
+def test_a_node_that_cannot_start_with_what_it_was_given_is_not_tried_again(graph):
+    running = graph("import sys; print('n0: error: parameter rate_hz'); sys.exit(2)", SLEEP)
+    with pytest.raises(NodeDied, match=r"^n0 ended with exit code 2: parameter rate_hz$"):
         running.wait(10.0)
+    assert not any("started again" in line for line in graph.lines)
+
+
+def test_what_died_is_started_again_and_the_others_stay(graph):
+    running = graph(SLEEP, SLEEP, SLEEP)
+    assert running.wait(10.0, until=lambda: len(graph.lines) == 3)
+    before = running.pids
+    os.kill(before["n1"], signal.SIGKILL)
+    os.kill(before["n2"], signal.SIGKILL)  # the manager
+    assert running.wait(10.0, until=lambda: sum(line.endswith("| up") for line in graph.lines) == 5)
+    after = running.pids
+    assert after["n0"] == before["n0"] and not {after["n1"], after["n2"]} & set(before.values())
+    assert any("n1 ended by SIGKILL: up; it is started again in 0 s" in line for line in graph.lines)
 
 
 def test_the_managers_end_is_the_end_of_the_run(graph):

@@ -21,7 +21,7 @@ from gaze_vlm_ros.nodes.conversions.robot import (
     trajectory_message,
     wearer_message,
 )
-from gaze_vlm_ros.nodes.governor_node import GovernorNode, boxes
+from gaze_vlm_ros.nodes.governor_node import GovernorNode
 from gaze_vlm_ros.robots.description import RobotDescription
 
 ROBOT = RobotDescription.load("jaco")
@@ -128,17 +128,3 @@ def test_a_stop_that_was_published_stays_until_it_is_reset(lab):
     future = around.reset.call_async(Trigger.Request())
     assert spin(around, future.done) and future.result().success
     assert spin(around, lambda: around.states[-1].state == GovernorState.DISARMED)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "words"),
-    [((0.0, 0.0, 0.0, 1.0, 1.0), "six numbers"), ((0.0, 0.0, 0.0, 1.0, 1.0, 0.0), "must be below")],
-)
-def test_what_is_no_keep_out_box_is_named(numbers, words):
-    with pytest.raises(ValueError, match=words):
-        boxes(numbers)
-
-
-def test_zeros_are_no_keep_out_box():
-    assert boxes((0.0,) * 6) == ()
-    assert len(boxes((0.0, 0.0, 0.0, 1.0, 1.0, 1.0) * 2)) == 2

@@ -20,6 +20,20 @@ class TestBox:
             Box([0, 0, 0], [1, 0, 1])
 
 
+class TestSeveral:
+    @pytest.mark.parametrize(
+        ("numbers", "words"),
+        [((0.0, 0.0, 0.0, 1.0, 1.0), "keep_out_m needs six numbers"), ((0, 0, 0, 1.0, 1.0, 0), "must be below")],
+    )
+    def test_names_what_is_no_box(self, numbers, words):
+        with pytest.raises(ValueError, match=words):
+            Box.several(numbers, "keep_out_m")
+
+    def test_zeros_are_no_box(self):
+        assert Box.several((0.0,) * 6, "keep_out_m") == ()
+        assert len(Box.several((0.0, 0.0, 0.0, 1.0, 1.0, 1.0) * 2, "keep_out_m")) == 2
+
+
 class TestJointLimits:
     def test_refuses_a_wrong_length(self):
         with pytest.raises(ValueError, match="velocity_rad_s must hold 2 finite numbers"):

@@ -35,12 +35,12 @@ from gaze_vlm_msgs.msg import (
     WearerState,
 )  # fmt: skip
 from gaze_vlm_msgs.srv import AskGaze
-from gaze_vlm_ros.cli.processes import NodeDied
 from gaze_vlm_ros.environment import resource
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.conversions.common import position_from, stamp_of
 from gaze_vlm_ros.nodes.conversions.robot import joint_state_from, trajectory_message
 from gaze_vlm_ros.recording.reader import summarize
+from gaze_vlm_ros.recording.recovery import is_cut_off, recover
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.types import JointTrajectory as Trajectory
 
@@ -293,14 +293,28 @@ def test_stop_reset_and_arm(run, heard):
     assert run.watcher.spin(10.0, until=lambda: run.watcher.call(Trigger, names.GOVERNOR_ARM).success)
 
 
-def test_the_arm_stops_when_the_governor_dies_in_mid_motion_and_the_graph_says_so(run, heard, recording):
-    speeds = run.watcher.heard[names.JOINT_STATES]
+def test_the_arm_stops_when_the_governor_dies_in_mid_motion_and_the_next_one_waits_to_be_armed(run, heard, recording):
+    speeds, states = run.watcher.heard[names.JOINT_STATES], run.watcher.heard[names.GOVERNOR_STATE]
     assert wave(run, 10.0, until=lambda: bool(speeds) and newest_speed(run) > 0.1)
     os.kill(run.graph.pids["governor"], signal.SIGKILL)
     assert way_to_rest(run, now_ns(run)) < 0.1
-    with pytest.raises(NodeDied, match="governor ended by SIGKILL"):
-        run.graph.check()
+    states.clear()
+    assert run.watcher.spin(60.0, until=lambda: run.graph.check() and bool(states)), "\n".join(run.lines[-20:])
+    assert run.said("governor ended by SIGKILL") and states[-1].state == GovernorState.DISARMED
+    assert run.watcher.spin(20.0, until=lambda: run.watcher.call(Trigger, names.GOVERNOR_ARM).success)
     run.graph.stop()
     summary = summarize(recording)
     assert not summary.problem and summary.topics["/sim/gaze/sample"].messages > 500
     assert (recording.parent / "metadata.yaml").is_file()
+
+
+def test_a_recorder_that_dies_leaves_its_file_and_goes_on_in_the_next(running, checkpoint, tmp_path):
+    path = tmp_path / "run.mcap"
+    with running("sim", checkpoint=checkpoint, record=str(path)) as run:
+        run.wait_ready()
+        os.kill(run.graph.pids["recorder"], signal.SIGKILL)
+        ready = [line for line in run.lines if "ready:" in line]
+        assert run.graph.wait(60.0, until=lambda: len([ln for ln in run.lines if "ready:" in ln]) > len(ready))
+        run.graph.wait(3.0)
+    assert is_cut_off(path) and recover(path).messages > 0
+    assert not summarize(tmp_path / "run-2.mcap").problem

@@ -10,6 +10,7 @@ from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
 from trajectory_msgs.msg import JointTrajectoryPoint
 
 from gaze_vlm_msgs.msg import AssistState as AssistStateMsg
+from gaze_vlm_msgs.msg import GovernorState
 from gaze_vlm_msgs.msg import WearerState as WearerStateMsg
 from gaze_vlm_ros.nodes.conversions.common import (
     ConversionError,
@@ -21,6 +22,7 @@ from gaze_vlm_ros.nodes.conversions.common import (
     time_message,
     transform_from,
 )
+from gaze_vlm_ros.safety.governor import GovernorMode, GovernorOutput
 from gaze_vlm_ros.types import NS_PER_S, AssistMode, AssistState, JointState, JointTrajectory, WearerState
 
 _MODES = {
@@ -28,6 +30,12 @@ _MODES = {
     AssistMode.POINTING: AssistStateMsg.POINTING,
     AssistMode.YIELDING: AssistStateMsg.YIELDING,
     AssistMode.BLOCKED: AssistStateMsg.BLOCKED,
+}
+_GOVERNOR_STATES = {
+    GovernorMode.DISARMED: GovernorState.DISARMED,
+    GovernorMode.HOLDING: GovernorState.HOLDING,
+    GovernorMode.MOVING: GovernorState.MOVING,
+    GovernorMode.PROTECTIVE_STOP: GovernorState.PROTECTIVE_STOP,
 }
 _MODE_OF = {number: mode for mode, number in _MODES.items()}
 
@@ -117,6 +125,16 @@ def assist_state_from(message: AssistStateMsg) -> AssistState:
         message.reason,
         message.limited_by,
         nanoseconds(message.prediction_stamp),
+    )
+
+
+def governor_state_message(output: GovernorOutput, stamp_ns: int, frame_id: str) -> GovernorState:
+    return GovernorState(
+        header=header_message(stamp_ns, frame_id),
+        state=_GOVERNOR_STATES[output.state],
+        reason=output.reason,
+        commands_passed=output.passed,
+        commands_refused=output.refused,
     )
 
 
