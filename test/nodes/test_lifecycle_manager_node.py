@@ -1,5 +1,6 @@
 """The manager with small nodes in one process: it brings up, brings back, and gives up."""
 
+import itertools
 import sys
 
 import pytest
@@ -12,6 +13,8 @@ from gaze_vlm_ros.nodes import lifecycle_manager_node, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.lifecycle_manager_node import LifecycleManager
 from gaze_vlm_ros.supervision import Restarts
+
+_numbers = itertools.count()
 
 
 class Lamp(ManagedNode):
@@ -29,16 +32,19 @@ class Lamp(ManagedNode):
 
 
 @pytest.fixture
-def arguments(monkeypatch):
+def lamp_names(monkeypatch):
+    """Names that no other test uses: of nodes that have just gone, ROS may still speak for a while."""
     Lamp.broken = False
-    monkeypatch.setattr(sys, "argv", ["lamps", "--ros-args", "-p", "lifecycle_manager:nodes:=[first, second]"])
+    found = [f"lamp_{next(_numbers)}" for _ in range(2)]
+    monkeypatch.setattr(sys, "argv", ["lamps", "--ros-args", "-p", f"lifecycle_manager:nodes:=[{', '.join(found)}]"])
     monkeypatch.setattr(lifecycle_manager_node, "Restarts", lambda tries: Restarts(tries=2, first_pause_s=0.05))
+    return found
 
 
 @pytest.fixture
-def lamps(arguments, spin):
+def lamps(lamp_names, spin):
     """Two lamps that a manager has lit, and ``until`` to spin all until something holds."""
-    lamps = [Lamp("first"), Lamp("second")]
+    lamps = [Lamp(name) for name in lamp_names]
     manager = LifecycleManager()
     for node in (*lamps, manager):
         spin(node, seconds=0.0)
@@ -56,8 +62,9 @@ def test_a_node_that_fails_is_brought_back_to_its_state(lamps):
 
 def test_a_node_in_a_new_process_is_brought_to_its_state(lamps, spin):
     _, (first, second), until = lamps
+    name = first.get_name()
     first.destroy_node()
-    reborn = Lamp("first")
+    reborn = Lamp(name)
     spin(reborn, seconds=0.0)
     assert until(lambda: reborn.active, 40.0) and second.active
 
@@ -83,7 +90,9 @@ def test_a_node_that_keeps_failing_is_given_up_and_the_graph_with_it(lamps):
     with pytest.raises(SystemExit) as end:
         until(lambda: False, 40.0)
     assert end.value.code == 1 and not second.active
-    assert said == ["first failed 3 times in a row, the last time: it cannot activate: ValueError: no bulb"]
+    assert said == [
+        f"{first.get_name()} failed 3 times in a row, the last time: it cannot activate: ValueError: no bulb"
+    ]
 
 
 def test_a_node_that_somebody_deactivates_ends_the_graph(lamps):
