@@ -75,6 +75,10 @@ class ManagedNode(LifecycleNode):
         """More figures for ``diagnostics``."""
         return {}
 
+    def _dropped(self) -> int:
+        """How many messages or frames were left out since configure, beside the refused; asked of an active node."""
+        return 0
+
     # --- helpers for ``_setup``
 
     def advertise(self, kind: type, topic: str, profile: QoSProfile) -> Publisher:
@@ -277,7 +281,9 @@ class ManagedNode(LifecycleNode):
             self._count_publishers(stream)
         state = "active" if self.active else "inactive" if self._configured else "unconfigured"
         name = self.get_fully_qualified_name().lstrip("/")
-        message = DiagnosticArray(status=[status(name, state, self.failure, self._streams, self._figures())])
+        dropped = sum(stream.refused for stream in self._streams) + (self._dropped() if self.active else 0)
+        figures = {"dropped": str(dropped)} | self._figures()
+        message = DiagnosticArray(status=[status(name, state, self.failure, self._streams, figures)])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

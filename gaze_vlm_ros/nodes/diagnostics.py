@@ -9,10 +9,16 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from gaze_vlm_ros.types import NS_PER_S
 
+CLOCK_AHEAD_S = 0.2
+"""Stamps so far in the future come of a clock that is ahead; simulated time may be late by half of it."""
+
 
 @dataclass
 class StreamStatistics:
-    """Counts of one topic, in or out. ``silent_after_s``: silence that is worth a warning; 0 = none."""
+    """Counts of one topic, in or out. ``silent_after_s``: silence that is worth a warning; 0 = none.
+
+    The sender's clock is ahead of ours by no less than minus ``least_age_s``, the least age since the last report.
+    """
 
     topic: str
     silent_after_s: float = 0.0
@@ -21,6 +27,7 @@ class StreamStatistics:
     refusal: str = ""
     publishers: int = 1
     newest_age_s: float = float("nan")
+    least_age_s: float = float("inf")
     heard_at_s: float = field(default_factory=time.monotonic)
     _reported: tuple[int, float] = field(default_factory=lambda: (0, time.monotonic()))
 
@@ -30,6 +37,7 @@ class StreamStatistics:
         self.heard_at_s = time.monotonic()
         if stamp_ns is not None:
             self.newest_age_s = (now_ns - stamp_ns) / NS_PER_S
+            self.least_age_s = min(self.least_age_s, self.newest_age_s)
 
     def refuse(self, reason: str) -> bool:
         """One message that was no good. True where this reason is new and worth a line in the log."""
@@ -50,6 +58,13 @@ class StreamStatistics:
         if self.newest_age_s == self.newest_age_s:
             figures[f"{self.topic} age [ms]"] = f"{self.newest_age_s * 1e3:.0f}"
         warnings = []
+        if self.least_age_s < float("inf"):
+            figures[f"{self.topic} least age [ms]"] = f"{self.least_age_s * 1e3:.0f}"
+            if self.least_age_s < -CLOCK_AHEAD_S:
+                warnings.append(
+                    f"{self.topic}: stamps lie {-self.least_age_s:.2f} s in the future; do the clocks agree?"
+                )
+            self.least_age_s = float("inf")
         if self.refused:
             figures[f"{self.topic} refused"] = str(self.refused)
             warnings.append(f"{self.topic}: {self.refused} refused, last because {self.refusal}")

@@ -71,6 +71,9 @@ class GazeNode(ManagedNode):
         figures = {f"gaze samples {name}": str(count) for name, count in counts.items()}
         return figures | ({"eye movements": self._too_slow} if self._too_slow else {})
 
+    def _dropped(self) -> int:
+        return self._buffer.lost + self._buffer.late
+
     def _stop(self) -> None:
         self._process()
         if self._detector is not None:

@@ -100,8 +100,10 @@ class RecorderNode(ManagedNode):
     def _figures(self) -> dict[str, str]:
         if not self._configured or self._writer is None:
             return {}
-        problem = {"problem": self._writer.problem} if self._writer.problem else {}
-        return {"dropped": str(self._writer.dropped)} | problem
+        return {"problem": self._writer.problem} if self._writer.problem else {}
+
+    def _dropped(self) -> int:
+        return 0 if self._writer is None else self._writer.dropped
 
 
 def message_class(kind: str) -> type:

@@ -103,6 +103,9 @@ class SimulatorNode(ManagedNode):
             else {}
         )
 
+    def _dropped(self) -> int:
+        return self._undrawn
+
     def _arm_governor(self) -> None:
         """Asks until the governor agrees, which it does when its inputs are all there; never again after that."""
         if self._arming is not None and self._arming.done():

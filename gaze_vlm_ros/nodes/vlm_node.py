@@ -109,6 +109,9 @@ class VlmNode(ManagedNode):
             "gaze samples lost": str(self._buffer.lost),
         }
 
+    def _dropped(self) -> int:
+        return self._frames.replaced + self._too_old + self._buffer.lost
+
     def _on_frame(self, message: Image | CompressedImage) -> None:
         self._received += 1
         self._arrived_s = time.monotonic()

@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.nodes import qos
 from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.diagnostics import StreamStatistics
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 
 
@@ -153,6 +154,31 @@ def test_silence_and_a_second_publisher_are_reported(spin, probe, other):
     assert spin(other, lambda: bool(warned()))
     assert "in: silent for 0." in warned()[-1]
     other.destroy_publisher(second)
+
+
+def test_drops_are_counted_with_the_refused(spin, probe, other):
+    up(probe)
+    probe._dropped = lambda: 4
+    assert send(spin, other, "", "good", until=lambda: probe.heard == ["good"])
+    other.statuses.clear()
+    probe.report()
+
+    def told():
+        return [item.value for s in other.statuses for item in s.values if item.key == "dropped"]
+
+    assert spin(other, lambda: "5" in told())
+
+
+def test_a_clock_that_is_ahead_is_named_until_it_is_right_again():
+    stream = StreamStatistics("in")
+    for age_ns in (30_000_000, -3_000_000_000, 20_000_000):
+        stream.heard(10**12 - age_ns, 10**12)
+    warnings, figures = stream.report()
+    assert figures["in least age [ms]"] == "-3000" and figures["in age [ms]"] == "20"
+    assert warnings == ["in: stamps lie 3.00 s in the future; do the clocks agree?"]
+    stream.heard(10**12 - 40_000_000, 10**12)
+    warnings, figures = stream.report()
+    assert not warnings and figures["in least age [ms]"] == "40"
 
 
 def test_parameters_are_refused_with_a_reason_and_the_node_stays_up(spin, probe):
