@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import string
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gaze_vlm_ros.errors import GazeVlmError
+
 Random = np.random.Generator
+Target = Callable[[], object]
 _TOKENS = (
     b"\x00", b"\xff" * 4, b"\xff" * 8, b"\x7f\xff\xff\xff", b"-1", b"0", b"1e400", b"nan", b"null", b"9" * 20,
     b"[" * 2000, b"{", b"}", b'"', b"'", b"&a [*a]", b"*a", b"!!python/object/apply:os.system ['true']", b"\n",
@@ -91,3 +96,9 @@ def _strange(kind: str, value: Any, random: Random) -> Any:
     unsigned, bits = _BITS.fullmatch(kind).groups()
     lowest, highest = (0, 2 ** int(bits) - 1) if unsigned else (-(2 ** (int(bits) - 1)), 2 ** (int(bits) - 1) - 1)
     return int((lowest, highest, 0, 1, highest // 2)[random.integers(5)])
+
+
+def refusable(call: Target) -> None:
+    """Goes on after a refusal, so that one input can try several parsers."""
+    with contextlib.suppress(GazeVlmError):
+        call()
