@@ -6,6 +6,7 @@ calibration, to an upright pinhole of 75 degrees at 640x480: the scene camera of
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import re
@@ -67,9 +68,10 @@ class AriaSource:
 
     def _frames(self) -> Iterator[Frame]:
         for index, stamp_ns in enumerate(self._stamps_ns):
-            with captured_output():
+            image = None
+            with captured_output(), contextlib.suppress(RuntimeError):
                 image, _ = self._provider.get_image_data_by_index(self._stream, index)
-            if not image.is_valid():
+            if image is None or not image.is_valid():
                 _log.warning("%s: frame %d is damaged and was left out", self._path, index)
                 continue
             yield Frame(stamp_ns, self._view.image(image.to_numpy_array()), sequence=index)

@@ -148,6 +148,21 @@ def test_cut_recording_gives_what_is_there_and_warns(aria_folder, caplog):
     assert line in source.info.notes
 
 
+def test_a_frame_that_the_vendors_reader_breaks_on_is_left_out(aria_folder, caplog):
+    source = open_source(aria_folder)
+    provider = source._provider
+
+    class Broken:
+        def get_image_data_by_index(self, stream, index):
+            if index == 2:
+                raise RuntimeError("bad optional access")
+            return provider.get_image_data_by_index(stream, index)
+
+    source._provider = Broken()
+    assert [frame.sequence for frame in items_of(source, Frame)] == [0, 1, 3, 4, 5, 6, 7]
+    assert "frame 2 is damaged and was left out" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
