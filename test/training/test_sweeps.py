@@ -26,7 +26,8 @@ from gaze_vlm_ros.vlm.checkpoint import load_checkpoint
 CAMERA = CameraModel(224, 224, np.array([[200.0, 0.0, 111.5], [0.0, 200.0, 111.5], [0.0, 0.0, 1.0]]))
 FRAMES = 400
 STAMPS_S = 0.1 * np.arange(1, FRAMES + 1)
-REACH_S = 5.0
+REACH_S = 5.1
+"""So that half a second before it is not the last window of a phase."""
 
 
 def recorded(number=7, step=1, first=1) -> RecordedGaze:
