@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from gaze_vlm_ros.training.sweeps.swept_set import Speaker, SweptSet
 from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.vlm.calibration import load_calibration
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
+from gaze_vlm_ros.vlm.model import GazeVLM
 
 
 @dataclass(frozen=True)
@@ -38,28 +40,33 @@ class DataSet:
 
 def robustness(
     checkpoint: Path, sets: Sequence[DataSet], split: str = "test", most: int | None = None, seed: int = 0
-) -> dict:
-    """Every sweep over every set, as written to ``robustness.json``; of each at most ``most`` episodes are judged.
+) -> Iterator[dict]:
+    """Every sweep over every set, as written to ``robustness.json``: yielded after each set with all that are done. Of
+    each set at most ``most`` episodes are judged.
 
     A token cache that does not exist is made first, by the checkpoint's own encoder.
     """
     model, tokenizer = load_checkpoint(checkpoint)
-    speaker, encoder, results = Speaker(model, tokenizer, load_calibration(checkpoint)), encoder_digest(model), {}
+    speaker, results = Speaker(model, tokenizer, load_calibration(checkpoint)), {}
+    about = {"checkpoint": model.config.name, "version": model.config.version, "split": split, "seed": seed}
     for one in sets:
-        if not (one.tokens / "cache.json").exists():
-            cache_tokens(one.data, checkpoint, one.tokens)
-        data = TokenSet(one.tokens, model.config)
-        require_columns(data, one.tokens)
-        if data.encoder_sha256 != encoder:
-            raise DataError(f"{one.tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
+        data = _tokens(one, checkpoint, model)
         swept = SweptSet(speaker, data, one.data, split, most)
         with Progress() as progress:
             task = progress.add_task(one.name, total=STEPS)
-            results[one.name] = {"data_sha256": data.data_sha256} | sweep_all(
-                swept, seed, lambda task=task, bar=progress: bar.advance(task)
-            )
-    about = {"checkpoint": model.config.name, "version": model.config.version, "split": split, "seed": seed}
-    return json.loads(json.dumps({"about": about, "sets": results}, default=Estimate.as_dict))
+            scores = sweep_all(swept, seed, lambda task=task, bar=progress: bar.advance(task))
+        results[one.name] = {"data_sha256": data.data_sha256} | scores
+        yield json.loads(json.dumps({"about": about, "sets": results}, default=Estimate.as_dict))
+
+
+def _tokens(one: DataSet, checkpoint: Path, model: GazeVLM) -> TokenSet:
+    if not (one.tokens / "cache.json").exists():
+        cache_tokens(one.data, checkpoint, one.tokens)
+    data = TokenSet(one.tokens, model.config)
+    require_columns(data, one.tokens)
+    if data.encoder_sha256 != encoder_digest(model):
+        raise DataError(f"{one.tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
+    return data
 
 
 def write_robustness(result: dict, command: str, out: Path) -> None:
@@ -88,8 +95,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(given)
 
     def judge() -> None:
-        result = robustness(options.checkpoint, _sets(options), options.split, options.most, options.seed)
-        write_robustness(result, " ".join(["python -m gaze_vlm_ros.training.robustness", *given]), options.out)
+        command = shlex.join(["python", "-m", "gaze_vlm_ros.training.robustness", *given])
+        for result in robustness(options.checkpoint, _sets(options), options.split, options.most, options.seed):
+            write_robustness(result, command, options.out)
 
     return run_command(judge, options.threads)
 

@@ -85,6 +85,6 @@ SWEEPS = {
         Sweep("noise", "Noise of each sample, 1 sigma per axis", "deg", (0.5, 1.0, 2.0, 4.0, 8.0), with_noise),
         Sweep("bias", "Constant bias in one direction per episode", "deg", (1.0, 2.0, 4.0, 8.0), with_bias),
         Sweep("dropout", "Share of frames without gaze", "", (0.25, 0.5, 0.75, 1.0), with_dropout),
-        Sweep("latency", "Age of the gaze", "ms", (100.0, 200.0, 400.0, 800.0), with_latency),
+        Sweep("latency", "Age of the gaze", "ms", (100.0, 200.0, 400.0, 500.0, 800.0, 1000.0), with_latency),
     )
 }

@@ -19,7 +19,7 @@ COLOURS = ((160, 80, 10), (30, 110, 220), (60, 140, 40), (150, 40, 140))
 """Of the data sets in turn, as OpenCV orders colours."""
 TITLES = {"event": "event, exact", "activity": "activity, exact", NEXT: "next object, 0.5 s before"}
 SHORT = {"noise": "noise", "bias": "bias", "dropout": "frames without gaze", "latency": "age of gaze"}
-_DODGE, _DASH = 4, 5
+_DODGE, _DASH, _STEP = 4, 5, 0.2
 
 
 def draw_sweeps(result: dict, path: Path) -> None:
@@ -34,10 +34,10 @@ def _panel(sets: dict, name: str, figure: str) -> np.ndarray:
     columns = np.linspace(LEFT + 20, WIDTH - 24, len(levels)).round().astype(int)
     top = _top(sets, figure)
     write_text(picture, f"{TITLES[figure]}: {SHORT[name]}", (LEFT, 18), 0.42)
-    for tick in np.linspace(0.0, top, 5):
+    for tick in np.arange(0.0, top + 1e-6, _STEP):
         y = _height(tick, top)
         cv2.line(picture, (LEFT, y), (WIDTH - 8, y), LINE, 1)
-        write_text(picture, f"{tick:.2f}", (8, y + 4), 0.34)
+        write_text(picture, f"{tick:.1f}", (14, y + 4), 0.34)
     for x, level in zip(columns.tolist(), levels, strict=True):
         write_text(picture, level, (x - 4 * len(level), HEIGHT - 20), 0.36)
     write_text(picture, sweep.unit, (WIDTH // 2, HEIGHT - 5), 0.36)
@@ -84,7 +84,7 @@ def _top(sets: dict, figure: str) -> float:
         for level in levels.values()
         if level
     ]
-    return max(ends, default=1.0) or 1.0
+    return max(1.0, np.ceil(max(ends, default=1.0) / _STEP)) * _STEP
 
 
 def _height(value: float | None, top: float) -> int:
