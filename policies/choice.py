@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from gaze_vlm_ros.policies.memory import ThingMemory
-from gaze_vlm_ros.types import NS_PER_S, Hypothesis, Prediction, PredictionKind, WearerState
+from gaze_vlm_ros.types import NS_PER_S, Prediction, PredictionKind, WearerState
 
 PICK_UP = "pick up"
 
@@ -30,11 +32,19 @@ class Chooser(Protocol):
 
 @dataclass(frozen=True)
 class ChoiceSettings:
-    """Confidence from which help begins, above which it goes on, and the age at which a prediction is worth nothing."""
+    """Help begins with a thing whose weight is ``start_confidence``, and goes on above ``keep_confidence``.
+
+    The weight is the probability that the thing is picked up next, times up to ``1 + dwell_gain`` where the wearer has
+    looked at it for ``dwell_s`` or longer. A hand within ``hand_m`` of a thing has no need of help with it. A
+    prediction older than ``max_age_s`` is worth nothing.
+    """
 
     start_confidence: float = 0.3
     keep_confidence: float = 0.2
     max_age_s: float = 1.5
+    dwell_s: float = 0.5
+    dwell_gain: float = 0.5
+    hand_m: float = 0.12
 
     def __post_init__(self) -> None:
         if not 0.0 < self.keep_confidence <= self.start_confidence <= 1.0:
@@ -42,12 +52,35 @@ class ChoiceSettings:
                 f"need 0 < keep_confidence <= start_confidence <= 1, got {self.keep_confidence} and "
                 f"{self.start_confidence}"
             )
-        if not self.max_age_s > 0.0:
-            raise ValueError(f"max_age_s must be positive, got {self.max_age_s}")
+        for name in ("max_age_s", "dwell_s"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in ("dwell_gain", "hand_m"):
+            if not getattr(self, name) >= 0.0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A thing, how probable it is that it is picked up next, how long it has been looked at, and what it weighs."""
+
+    label: str
+    probability: float
+    dwell_s: float
+    weight: float
+
+    def __str__(self) -> str:
+        looked = f", looked at for {self.dwell_s:.1f} s" if self.dwell_s > 0.0 else ""
+        return f"the {self.label} ({self.probability:.0%}{looked})"
 
 
 class PredictionChooser:
-    """Helps with the thing that the wearer is about to pick up."""
+    """Helps with the thing that the wearer is about to pick up.
+
+    What counts is how probable it is that a thing is picked up next, whatever the sentence: the sum over all hypotheses
+    that say so. So a model that abstains, because no single sentence is likely enough to be said, does not forbid help
+    with a thing that many of them agree on.
+    """
 
     def __init__(self, settings: ChoiceSettings | None = None) -> None:
         self.settings = settings or ChoiceSettings()
@@ -58,46 +91,61 @@ class PredictionChooser:
         """Takes in an event prediction; an activity, or one older than the latest, changes nothing."""
         if prediction.kind is not PredictionKind.EVENT:
             return
-        if self._latest is not None and prediction.stamp_ns < self._latest.stamp_ns:
-            return
-        self._latest = prediction
-        self._label = self._decide(prediction)
+        if self._latest is None or prediction.stamp_ns >= self._latest.stamp_ns:
+            self._latest = prediction
 
     def choose(self, now_ns: int, memory: ThingMemory, wearer: WearerState | None) -> Choice:
-        latest = self._latest
+        latest, helped = self._latest, self._label
+        self._label = ""
         if latest is None:
             return Choice("", "No event has been predicted yet.")
         age_s = (now_ns - latest.stamp_ns) / NS_PER_S
         if age_s > self.settings.max_age_s:
-            self._label = ""
             return Choice("", f"The last prediction is {age_s:.1f} s old.")
         if latest.out_of_domain:
             return Choice("", "The prediction is out of the model's domain.")
-        if self._label:
-            share = self._probability(self._label)
-            return Choice(
-                self._label, f"The wearer is about to pick up the {self._label} ({share:.0%}).", latest.stamp_ns
-            )
-        if not latest.text:
-            return Choice("", f"The model abstains ({latest.confidence:.0%}).")
-        return Choice("", f'Nothing to point at: "{latest.text}" ({latest.confidence:.0%}).')
+        ranked = sorted(self._candidates(now_ns, memory), key=lambda one: -one.weight)
+        if not ranked:
+            return Choice("", _nothing_to_do(latest))
+        best = ranked[0]
+        begins = best.weight >= self.settings.start_confidence
+        if begins and best.label != helped and self._hand_is_at(best.label, now_ns, memory, wearer):
+            return Choice("", f"The wearer's hand is at {best} already.", latest.stamp_ns)
+        kept = next((one for one in ranked if one.label == helped), None)
+        if not begins:
+            if kept is None or kept.weight < self.settings.keep_confidence:
+                return Choice("", f"{_nothing_to_do(latest)} Not sure enough of {best}.")
+            best = kept
+        self._label = best.label
+        return Choice(best.label, f"The wearer is about to pick up {best}.", latest.stamp_ns)
 
-    def _decide(self, prediction: Prediction) -> str:
-        """The label to help with from now on; thresholds with hysteresis."""
-        if prediction.out_of_domain or not prediction.hypotheses:
-            return ""
-        best = prediction.hypotheses[0]
-        if prediction.text and prediction.confidence >= self.settings.start_confidence:
-            return best.object if best.verb == PICK_UP else ""
-        return self._label if self._probability(self._label) >= self.settings.keep_confidence else ""
+    def _candidates(self, now_ns: int, memory: ThingMemory) -> list[_Candidate]:
+        settings, probability = self.settings, pick_up_probabilities(self._latest)
+        found = []
+        for label, share in probability.items():
+            dwell_s = memory.dwell_s(label, now_ns)
+            weight = share * (1.0 + settings.dwell_gain * min(dwell_s / settings.dwell_s, 1.0))
+            found.append(_Candidate(label, share, dwell_s, weight))
+        return found
 
-    def _probability(self, label: str) -> float:
-        """Of picking up ``label``, from the latest prediction; 0 where it is not among the hypotheses."""
-        for rank, hypothesis in enumerate(self._latest.hypotheses):
-            if hypothesis.verb == PICK_UP and hypothesis.object == label:
-                return self._latest.confidence if rank == 0 else _number(hypothesis)
-        return 0.0
+    def _hand_is_at(self, label: str, now_ns: int, memory: ThingMemory, wearer: WearerState | None) -> bool:
+        thing = memory.find(label, now_ns)
+        if thing is None or wearer is None:
+            return False
+        hands = np.array([wearer.left_hand_m, wearer.right_hand_m])
+        return bool((np.linalg.norm(hands - thing.position_m, axis=1) < self.settings.hand_m).any())
 
 
-def _number(hypothesis: Hypothesis) -> float:
-    return hypothesis.probability if hypothesis.probability == hypothesis.probability else 0.0
+def pick_up_probabilities(prediction: Prediction) -> dict[str, float]:
+    """Thing -> probability that it is picked up next: the sum over hypotheses that say so, NaN as 0."""
+    shares: dict[str, float] = {}
+    for hypothesis in prediction.hypotheses:
+        if hypothesis.verb == PICK_UP and hypothesis.object and hypothesis.probability > 0.0:
+            shares[hypothesis.object] = shares.get(hypothesis.object, 0.0) + hypothesis.probability
+    return shares
+
+
+def _nothing_to_do(prediction: Prediction) -> str:
+    if not prediction.text:
+        return f"The model abstains ({prediction.confidence:.0%})."
+    return f'Nothing to point at: "{prediction.text}" ({prediction.confidence:.0%}).'

@@ -18,9 +18,10 @@ class MemorySettings:
     gate_sigmas: float = 4.0
     least_gate_m: float = 0.06
     max_age_s: float = 30.0
+    look_gap_s: float = 0.6
 
     def __post_init__(self) -> None:
-        for name in ("largest_sigma_m", "gate_sigmas", "least_gate_m", "max_age_s"):
+        for name in ("largest_sigma_m", "gate_sigmas", "least_gate_m", "max_age_s", "look_gap_s"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if not self.drift_m_sqrt_s >= 0.0:
@@ -53,9 +54,12 @@ class ThingMemory:
         self.settings = settings or MemorySettings()
         self._known: dict[str, KnownThing] = {}
         self._doubted: dict[str, KnownThing] = {}
+        self._looked: tuple[str, int, int] = ("", 0, 0)
+        """The thing looked at last, since when without another in between, and until when."""
 
     def observe(self, target: GazeTarget) -> None:
         """Takes in a gaze target; one without label, with a bad or too uncertain position, or late, is left out."""
+        self._look(target.label, target.stamp_ns)
         seen = _thing(target)
         if seen is None or seen.sigma_m > self.settings.largest_sigma_m:
             return
@@ -77,6 +81,21 @@ class ThingMemory:
         """The thing where its position is known and fresh, else None."""
         known = self._known.get(label)
         return known if known is not None and now_ns - known.seen_ns <= self.settings.max_age_s * NS_PER_S else None
+
+    def dwell_s(self, label: str, now_ns: int) -> float:
+        """How long [s] the wearer has been looking at ``label``; 0 where the last look was at something else, or is
+        longer ago than ``look_gap_s``."""
+        looked, since_ns, until_ns = self._looked
+        if looked != label or now_ns - until_ns > self.settings.look_gap_s * NS_PER_S:
+            return 0.0
+        return (until_ns - since_ns) / NS_PER_S
+
+    def _look(self, label: str, stamp_ns: int) -> None:
+        looked, since_ns, until_ns = self._looked
+        if stamp_ns < until_ns:
+            return
+        goes_on = label == looked and stamp_ns - until_ns <= self.settings.look_gap_s * NS_PER_S
+        self._looked = label, since_ns if goes_on else stamp_ns, stamp_ns
 
     def things(self, now_ns: int) -> list[KnownThing]:
         """Everything that is known and fresh, by label."""

@@ -1,4 +1,4 @@
-"""What does gaze buy? Trains and compares arms and controls on cached tokens, each with equal wall time.
+"""What does gaze buy? Trains and compares arms and controls on cached tokens, each with equal time on a processor.
 
 Every arm first looks for its learning rate on the validation episodes. Then it is trained with every seed on a quarter,
 half and all of the training episodes. What is finished is kept: the same command goes on where it was stopped.

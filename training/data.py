@@ -75,15 +75,15 @@ def read_episode(stored: StoredEpisode) -> Episode:
     header, stamp_s = stored.header, stored.column("time_s")
     wanted = np.arange(FRAME_PERIOD_S, stamp_s[-1] + 1e-6, FRAME_PERIOD_S)
     kept = np.unique(np.abs(stamp_s[None] - wanted[:, None]).argmin(axis=1))
+    size = header.width, header.height
     labels = [stored.labels[index] for index in kept]
     activity = np.array([plain(str(text), "activity") for text in stored.column("activity")])
     jpegs = [np.frombuffer(stored.members[RGB][index], np.uint8) for index in kept]
-    scale = np.array(CAMERA_SIZE) / (header.width, header.height)
     grid = labels[0].patch_label.shape
     segmentations = [stored.picture(SEGMENTATION, index) for index in kept]
 
     def maps(points: Sequence[np.ndarray]) -> np.ndarray:
-        return np.stack([heatmap((item + 0.5) * scale - 0.5, CAMERA_SIZE, grid, SIGMA_PX) for item in points])
+        return np.stack([gaze_heatmap(item, size, grid) for item in points])
 
     return Episode(
         number=header.seed,
@@ -96,7 +96,7 @@ def read_episode(stored: StoredEpisode) -> Episode:
         half_label=np.stack([_middles(item, grid) for item in segmentations]),
         heatmap=maps([item.gaze_carried_px for item in labels]),
         heatmap_input=maps([item.gaze_recent_px for item in labels]),
-        gaze_px=(np.stack([item.gaze_px for item in labels]) + 0.5) * scale - 0.5,
+        gaze_px=_live(np.stack([item.gaze_px for item in labels]), size),
         activity=activity[kept],
         event=np.array([plain(item.event, "event") for item in labels]),
         event_time_s=np.array([item.event_time_s for item in labels]),
@@ -104,6 +104,18 @@ def read_episode(stored: StoredEpisode) -> Episode:
         activity_start_s=_start_s(activity, stamp_s)[kept],
         visible=np.stack([_shown(item, header.classes) for item in segmentations]),
     )
+
+
+def gaze_heatmap(points_px: np.ndarray, picture_size: tuple[int, int], grid: tuple[int, int]) -> np.ndarray:
+    """Heatmap (rows, columns) of gaze points (K, 2) in a stored picture of ``picture_size`` (width, height), as a live
+    model gets it.
+    """
+    return heatmap(_live(points_px, picture_size), CAMERA_SIZE, grid, SIGMA_PX)
+
+
+def _live(points_px: np.ndarray, picture_size: tuple[int, int]) -> np.ndarray:
+    """Points (..., 2) of a stored picture where they lie in one of CAMERA_SIZE."""
+    return (points_px + 0.5) * (np.array(CAMERA_SIZE) / picture_size) - 0.5
 
 
 def _start_s(activity: np.ndarray, stamp_s: np.ndarray) -> np.ndarray:

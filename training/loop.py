@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -28,8 +29,10 @@ class LoopError(GazeVlmError):
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """``minutes`` of wall time, or exactly ``steps``; the learning rate follows the share of it that is spent.
+    """``minutes`` of time by ``clock``, or exactly ``steps``; the learning rate follows the share of it that is spent.
 
+    The clock "processor" counts what this process has computed, so that runs that are compared get the same on a
+    machine that others use too.
     Step k draws its samples and its noise from (``seed``, k) alone, so a run in steps that was killed and resumed ends
     in the very same weights.
     """
@@ -42,6 +45,7 @@ class LoopSettings:
     clip: float = 1.0
     seed: int = 0
     save_every_s: float = 30.0
+    clock: Literal["wall", "processor"] = "wall"
     evaluations: int = 10
 
     def __post_init__(self) -> None:
@@ -84,13 +88,14 @@ def train(
     signature = json.dumps({**asdict(settings), **about}, sort_keys=True, default=str)
     position = load_state(folder / "state.safetensors", model, optimizer, signature)
     curve, state = Curve(folder / "curve.csv", position.step), folder / "state.safetensors"
-    began, before, saved = time.monotonic(), position.elapsed_s, time.monotonic()
+    clock = time.process_time if settings.clock == "processor" else time.monotonic
+    began, before, saved = clock(), position.elapsed_s, time.monotonic()
     due, sums = _next_evaluation(settings, position), {}
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(folder.name, total=1.0)
         while (progress := settings.progress(position)) < 1.0:
             _step(model, optimizer, losses, position.step, settings, progress, sums)
-            position = Position(position.step + 1, before + time.monotonic() - began, signature)
+            position = Position(position.step + 1, before + clock() - began, signature)
             progress = settings.progress(position)
             if position.step % LOG_EVERY and progress < 1.0:
                 continue

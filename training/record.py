@@ -52,7 +52,14 @@ def record_episode(seed: int, options: RecordOptions) -> Recording:
     """The episode ``seed``: kitchen, wearer, wandering arm, tracker. It depends on the arguments alone."""
     split = options.split_of(seed)
     simulation = Simulation(
-        SimulationConfig(seed=seed, width=PICTURE_SIZE, height=PICTURE_SIZE, looks=options.looks, split=split)
+        SimulationConfig(
+            seed=seed,
+            width=PICTURE_SIZE,
+            height=PICTURE_SIZE,
+            looks=options.looks,
+            split=split,
+            eye_head_coupling=options.eye_head_coupling,
+        )
     )
     index = simulation.scene_index
     header = EpisodeHeader(

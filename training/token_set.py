@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import zipfile
 from dataclasses import dataclass
@@ -96,6 +97,12 @@ class TokenSet:
     def gaze(self, windows: np.ndarray, column: str = "heatmap_input") -> Tensor:
         """Heatmaps (B, T, P) of ``windows``, zeros where gaze is missing."""
         return torch.from_numpy(self.columns[column][self.rows(windows)]).flatten(2)
+
+    def with_columns(self, **columns: np.ndarray) -> TokenSet:
+        """The same frames and windows with other values in the given columns."""
+        changed = copy.copy(self)
+        changed.columns = self.columns | columns
+        return changed
 
     def batch(self, windows: np.ndarray) -> Batch:
         tokens = torch.from_numpy(self._tokens[self.rows(windows)]).float()

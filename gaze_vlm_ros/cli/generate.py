@@ -28,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--looks", choices=LOOKS, default=LOOKS[0], help="of the things; new: such as no data without this option shows"
     )
+    parser.add_argument(
+        "--eye-head-coupling",
+        type=float,
+        default=1.0,
+        metavar="0..1",
+        help="1: the head follows the wearer's gaze; 0: it wanders as it likes (default %(default)s)",
+    )
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -47,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from gaze_vlm_ros.training.shards.reader import data_digest
     from gaze_vlm_ros.training.shards.schema import RecordOptions
 
-    options = RecordOptions(args.seconds, args.rate, args.split, args.looks)
+    options = RecordOptions(args.seconds, args.rate, args.split, args.looks, args.eye_head_coupling)
     request = Request(args.episodes, args.first_seed, args.shard, options)
     columns = TextColumn("episodes"), *Progress.get_default_columns()[1:2], MofNCompleteColumn(), TimeRemainingColumn()
     try:

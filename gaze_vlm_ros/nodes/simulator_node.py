@@ -80,6 +80,7 @@ class SimulatorNode(ManagedNode):
         self._lock = threading.Lock()
         self._snapshots: queue.Queue[tuple[Snapshot, int, np.ndarray]] = queue.Queue(maxsize=1)
         self._slips = self._undrawn = 0
+        self._still_s = 0.0
         self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
         self._joints = self.advertise(JointState, names.JOINT_STATES, qos.SAMPLES)
         self._wearer = self.advertise(WearerState, names.WEARER_STATE, qos.RESULT)
@@ -98,7 +99,11 @@ class SimulatorNode(ManagedNode):
 
     def _figures(self) -> dict[str, str]:
         return (
-            {"pauses of the world": str(self._slips), "frames not drawn": str(self._undrawn)}
+            {
+                "pauses of the world": str(self._slips),
+                "world stood still [s]": f"{self._still_s:.1f}",
+                "frames not drawn": str(self._undrawn),
+            }
             if self._configured
             else {}
         )
@@ -131,6 +136,7 @@ class SimulatorNode(ManagedNode):
             behind_s = time.monotonic() - due_s
             if behind_s > LARGEST_LAG_S:
                 self._slips += 1
+                self._still_s += behind_s
                 due_s += behind_s
                 self._offset_ns += 0 if self.parameters.publish_clock else round(behind_s * NS_PER_S)
             elif halt.wait(max(0.0, -behind_s)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from gaze_vlm_ros.report.run import Run
@@ -10,18 +11,33 @@ from gaze_vlm_ros.report.summary import frames_missing
 MIN_EYE_MOVEMENT_HZ = 25.0
 LIVE_AGE_MS = 250.0
 FEW_FRAMES = 30
+SLOW_SHARE = 0.05
 
 
 def notes_of(run: Run, figures: dict, others: list[str], problem: str) -> list[str]:
     """Notes on ``run``; ``others`` are namespaces left out, ``problem`` says what is wrong with the file."""
     return [
         *_on_the_file(run, others, problem),
+        *_on_the_machine(run),
         *_on_pictures(run),
         *_on_gaze(run),
         *_on_predictions(run, figures),
         *_on_the_robot(run),
         *_on_what_is_unknown(run, figures),
     ]
+
+
+def _on_the_machine(run: Run) -> Iterator[str]:
+    if run.stood_still_s > SLOW_SHARE * run.duration_s:
+        yield (
+            f"The machine was too slow for this run: the simulated world stood still for {run.stood_still_s:.0f} of "
+            f"{run.duration_s:.0f} s. All figures are of this machine under this load: close other programs, run again."
+        )
+    passed, refused = run.commands or (0, 0)
+    if refused > SLOW_SHARE * (passed + refused):
+        why = Counter(state.reason.split(":")[0] for state in run.governor if state.reason).most_common(1)
+        mostly = f"; its most frequent reason: {why[0][0]}" if why else ""
+        yield f"The governor refused {refused} of {passed + refused} commands{mostly}."
 
 
 def _on_the_file(run: Run, others: list[str], problem: str) -> Iterator[str]:
@@ -39,7 +55,7 @@ def _on_the_file(run: Run, others: list[str], problem: str) -> Iterator[str]:
 
 
 def _on_pictures(run: Run) -> Iterator[str]:
-    frames, missing = len(run.frame_stamps), frames_missing(run.frame_stamps)
+    frames, missing = len(run.frame_stamps), frames_missing(run)
     if not frames:
         yield "The recording has no video of the scene camera: the report shows the gaze and the eye movements."
     elif frames < FEW_FRAMES:

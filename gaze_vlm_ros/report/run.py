@@ -146,6 +146,11 @@ class Run:
         return sum(len(log.log_ns) for log in self.topics.values())
 
     @property
+    def stood_still_s(self) -> float:
+        """For how long a simulated world stood still because the machine was too slow; 0 in the real one."""
+        return float(self.diagnostics.get("simulator", {}).get("values", {}).get("world stood still [s]", 0.0))
+
+    @property
     def image_topic(self) -> str | None:
         """The scene camera's topic with the most frames; None for a recording without video."""
         return max(self.image_topics, key=lambda name: len(self.image_topics[name]), default=None)

@@ -11,7 +11,7 @@ import numpy as np
 
 from gaze_vlm_ros.report.accuracy import activity_accuracy, event_accuracy, pointed_in_time, target_accuracy
 from gaze_vlm_ros.report.run import Run
-from gaze_vlm_ros.types import EyeMovementKind
+from gaze_vlm_ros.types import NS_PER_S, EyeMovementKind
 
 _NO_RIVALS = {"activity": None, "event": None}
 _NO_ASSIST = {"success": None, "without_prediction": None, "with_truth": None}
@@ -65,17 +65,21 @@ def drops(run: Run) -> dict:
     return {
         "gaze_samples_lost": run.gaze.lost,
         "gaze_samples_invalid": len(run.gaze.stamp_ns) - run.gaze.valid,
-        "frames_missing": frames_missing(run.frame_stamps),
+        "frames_missing": frames_missing(run),
         "commands_refused": run.commands[1] if run.commands else None,
     }
 
 
-def frames_missing(stamps_ns: Sequence[int]) -> int:
-    """Frames that a camera with the median interval of ``stamps_ns`` would have given in the gaps."""
-    steps = np.diff(np.unique(stamps_ns))
+def frames_missing(run: Run) -> int:
+    """Frames that a camera with the median interval of the stamps would have given in the gaps, but for those of the
+    time for which a simulated world stood still.
+    """
+    steps = np.diff(np.unique(run.frame_stamps))
     if len(steps) < 2:
         return 0
-    return int(np.maximum(np.rint(steps / np.median(steps)) - 1, 0).sum())
+    usual_ns = np.median(steps)
+    gaps = np.maximum(np.rint(steps / usual_ns) - 1, 0).sum()
+    return max(0, int(gaps - round(run.stood_still_s * NS_PER_S / usual_ns)))
 
 
 def changes(states: Sequence) -> list:

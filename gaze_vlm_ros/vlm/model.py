@@ -26,6 +26,8 @@ class GazeVLM(nn.Module):
         self.config = config
         self.base = LlavaForConditionalGeneration(config.base_config())
         self.base.model.vision_tower.embeddings.patch_embedding = ResidualStem(config.hidden, config.patch_size)
+        # Sentences are so short that the fused kernel's backward pass takes twice as long as plain attention's.
+        self.base.model.language_model.set_attn_implementation("eager")
         self.block = GazeBlock(config.hidden, config.block_layers, config.block_heads, config.block_ff_mult)
         self.modulation = AttentionModulation() if config.output == "tokens" else None
         self.patch_head = nn.Linear(config.hidden, len(config.labels))

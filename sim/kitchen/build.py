@@ -16,6 +16,8 @@ from gaze_vlm_ros.sim.things import CONTENT_USER, add_thing
 FOVY_DEG = 60.0
 CAMERA = "scene_camera"
 TIMESTEP_S = 0.004
+_DAMPING_PER_S = 8.0
+_TURN_DAMPING_PER_S = 30.0
 
 
 def build_kitchen(layout: Layout, robot: RobotDescription, width: int, height: int) -> mujoco.MjModel:
@@ -37,7 +39,17 @@ def build_kitchen(layout: Layout, robot: RobotDescription, width: int, height: i
     _add_camera(spec, layout)
     add_robot(spec, robot, layout.mount)
     add_room(spec, layout)
-    return spec.compile()
+    model = spec.compile()
+    _calm_things(model)
+    return model
+
+
+def _calm_things(model: mujoco.MjModel) -> None:
+    """Damps the free things: boxes on a heap that slide apart do so slowly, as soft and rough real ones would."""
+    for joint in np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE):
+        body, first = model.jnt_bodyid[joint], model.jnt_dofadr[joint]
+        model.dof_damping[first : first + 3] = _DAMPING_PER_S * model.body_mass[body]
+        model.dof_damping[first + 3 : first + 6] = _TURN_DAMPING_PER_S * model.body_inertia[body].mean()
 
 
 def _set_options(spec: mujoco.MjSpec, width: int, height: int) -> None:

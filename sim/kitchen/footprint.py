@@ -53,6 +53,11 @@ class Footprint:
         )
         return (apart - reach).max(axis=1)
 
+    def depth(self, points_m: np.ndarray) -> np.ndarray:
+        """How far each of ``points_m`` (N, 2) lies within the rectangle (N,) [m]; negative outside."""
+        local = (points_m - self.middle_m) @ _axes(np.array([self.yaw_rad]))[0].T
+        return (self.half_m - np.abs(local)).min(axis=1)
+
     def clear_of(
         self, middles_m: np.ndarray, yaws_rad: np.ndarray, others: Sequence[Footprint], gap_m: float
     ) -> np.ndarray:

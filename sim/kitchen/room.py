@@ -15,7 +15,8 @@ from gaze_vlm_ros.sim.things.prints import PRINTS, texture
 
 _BOX = mujoco.mjtGeom.mjGEOM_BOX
 _TABLE_MIDDLE_Y_M = 0.02
-_TABLE_RIM_M = 0.1
+_TABLE_RIM_M, _SHELF_RIM_M = 0.35, 0.2
+"""Higher than a heap, from which things slide."""
 _ROOM_HALF_M = (2.6, 2.6)
 _WALL_Y_M = 1.75
 _WALL_M = 0.006
@@ -215,7 +216,7 @@ def _add_place(spec: mujoco.MjSpec, room: mujoco.MjsBody, layout: Layout, place:
             room, place.name, place.top_m, (x - 2 * _WALL_M, y - 2 * _WALL_M), place.top_m[2], place.rim_m, _WALL_M
         )
     if place.name == "shelf":
-        _add_rim(room, place.name, place.top_m, (x, y), place.top_m[2], 0.06, _WALL_M)
+        _add_rim(room, place.name, place.top_m, (x, y), place.top_m[2], _SHELF_RIM_M, _WALL_M)
         _add_shelf_unit(spec, room, layout, place)
     if place.name == ROBOT:
         mark = lathe([(0.02, 0), (0.045, 0.0008), (0.04, 0.001), (0.02, 0.001)], WHITE, 14).moved(*place.top_m)

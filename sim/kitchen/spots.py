@@ -17,6 +17,10 @@ _DROP_M = 0.003
 """Height from which a thing is let go of."""
 _ENOUGH_M = 0.05
 """More room than this is not sought."""
+_FLAT_M = 0.06
+"""A thing of less than this half height, upright, carries another one whose middle is _STEADY_M within its outline."""
+_STEADY_M = 0.012
+_UPRIGHT = 0.97
 _TABLE_STEP_M = 0.08
 _EDGE_M = 0.08
 
@@ -53,7 +57,8 @@ def free_spot(
     """Centre (3,) of ``thing``, upright with its present heading, once it rests on ``place`` [m].
 
     The freest spot, or of those with room the one nearest to ``near_m`` (2,) or (3,). Where there is no room the thing
-    comes to stand on the lowest of what is there. ``poses`` (4, 4) are those of all things now, in the world.
+    comes to stand on what is there: low, on few, and in the middle of a flat one if possible. ``poses`` (4, 4) are
+    those of all things now, in the world.
     """
     look = layout.look_of(thing)
     yaw = yaw_of(poses[thing])
@@ -63,6 +68,7 @@ def free_spot(
     spots = _table_spots(layout) if place == TABLE else _spots_within(layout.place_named(place), mine)
     yaws = np.full(len(spots), yaw)
     room, height = np.full(len(spots), _ENOUGH_M), spots[:, 2].copy()
+    below, steady = np.zeros(len(spots), int), np.zeros(len(spots), bool)
     if place == TABLE:
         for surface in layout.places.values():
             taken = Footprint(surface.top_m[:2], surface.half_m[:2], 0.0)
@@ -71,14 +77,19 @@ def free_spot(
         if other == thing or not -0.02 < pose[2, 3] - spots[0, 2] < 0.2:
             continue
         theirs = layout.look_of(other)
-        gap = mine.gaps(spots[:, :2], yaws, Footprint.of_hull(theirs, pose))
+        taken = Footprint.of_hull(theirs, pose)
+        gap = mine.gaps(spots[:, :2], yaws, taken)
         room = np.minimum(room, gap - _GAP_M)
         top = pose[2, 3] + np.abs(pose[2, :3]) @ theirs.half_extents
         height = np.where(gap < 0, np.maximum(height, top), height)
+        below += gap < 0
+        if theirs.half_extents[2] < _FLAT_M and pose[2, 2] > _UPRIGHT:
+            steady |= taken.depth(spots[:, :2]) > _STEADY_M
     cost = -room
     if near_m is not None:
         cost = np.linalg.norm(spots[:, :2] - np.asarray(near_m)[:2], axis=1)
-    cost = np.where(room >= 0, cost, 10.0 + 10.0 * height - room)
+    heap = 10.0 + 10.0 * height + 3.0 * below + 2.0 * ~steady - 0.2 * room
+    cost = np.where(room >= 0, cost, heap)
     best = int(np.argmin(cost))
     return np.array([*spots[best, :2], height[best] + look.half_extents[2] + _DROP_M])
 

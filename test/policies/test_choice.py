@@ -45,7 +45,6 @@ class TestPredictionChooser:
             predicted(("pick up", "mug", float("nan"))),
             predicted(),
             predicted(("pick up", "mug", 0.9), out_of_domain=True),
-            predicted(("pick up", "mug", 0.9), text=""),
             predicted(("pick up", "mug", 0.9), kind=PredictionKind.ACTIVITY),
         ],
     )
@@ -60,9 +59,16 @@ class TestPredictionChooser:
         assert choose(predicted(("pick up", "mug", 0.2), at_s=0.4)).label == ""
         assert choose(predicted(("pick up", "mug", 0.4), at_s=0.5)).label == ""
 
-    def test_another_confident_event_ends_it(self, choose):
+    def test_another_event_ends_it_by_what_it_leaves(self, choose):
         choose(predicted(("pick up", "mug", 0.6)))
-        assert choose(predicted(("put", "mug", 0.6), ("pick up", "mug", 0.4), at_s=0.1)).label == ""
+        assert choose(predicted(("put", "mug", 0.6), ("pick up", "mug", 0.35), at_s=0.1)).label == "mug"
+        assert choose(predicted(("put", "mug", 0.75), ("pick up", "mug", 0.25), at_s=0.2)).label == ""
+
+    def test_what_many_sentences_agree_on_counts_together(self, choose):
+        spread = (("put", "bowl", 0.3), ("pick up", "mug", 0.28), ("pick up", "mug", 0.24), ("pick up", "bowl", 0.18))
+        choice = choose(predicted(*spread))
+        assert choice.label == "mug" and "(52%)" in choice.reason
+        assert choose(predicted(*spread[:2], at_s=0.1)).label == "", "one sentence alone is not sure enough"
 
     def test_switches_only_to_a_confident_thing(self, choose):
         choose(predicted(("pick up", "mug", 0.6)))
@@ -75,11 +81,12 @@ class TestPredictionChooser:
         assert choice.label == "" and "out of the model's domain" in choice.reason
         assert choose(predicted(("pick up", "mug", 0.4), at_s=0.2)).label == ""
 
-    def test_a_model_that_abstains_begins_nothing_and_says_so(self, choose):
-        assert choose(predicted(("pick up", "mug", 0.9), text="")).reason == "The model abstains (90%)."
-        choose(predicted(("pick up", "mug", 0.9), at_s=0.1))
-        assert choose(predicted(("pick up", "mug", 0.4), at_s=0.2, text="")).label == "mug", "as any unsure prediction"
-        assert choose(predicted(("put", "mug", 0.9), at_s=0.3, text="")).label == ""
+    def test_no_single_sentence_need_be_likely(self, choose):
+        """Abstention is about the words: the thing may be sure though none of its sentences is."""
+        agreed = predicted(("pick up", "mug", 0.3), ("pick up", "mug", 0.3), text="")
+        assert choose(agreed).label == "mug"
+        choice = choose(predicted(("pick up", "mug", 0.2), ("pick up", "bowl", 0.2), at_s=0.1, text=""))
+        assert choice.label == "" and choice.reason.startswith("The model abstains (20%). Not sure enough of the mug")
 
     def test_an_old_prediction_is_worth_nothing(self, choose):
         assert "2.0 s old" in choose(predicted(("pick up", "mug", 0.9)), at_s=2.0).reason
@@ -91,6 +98,47 @@ class TestPredictionChooser:
     def test_an_activity_does_not_end_it(self, choose):
         choose(predicted(("pick up", "mug", 0.9)))
         assert choose(predicted(("look", "", 0.9), at_s=0.1, kind=PredictionKind.ACTIVITY)).label == "mug"
+
+
+def looked_at(label, *times_s, at=(0.4, 0.0, 0.05)):
+    memory = ThingMemory()
+    for time_s in times_s:
+        memory.observe(GazeTarget(round(time_s * S), np.array(at), np.eye(3) * 1e-4, label))
+    return memory
+
+
+class TestGazeAndHand:
+    @pytest.fixture
+    def chooser(self):
+        chooser = PredictionChooser(ChoiceSettings(start_confidence=0.5, keep_confidence=0.3))
+        chooser.on_prediction(predicted(("pick up", "mug", 0.4), at_s=1.0))
+        return chooser
+
+    def test_a_look_that_lasts_adds_weight(self, chooser):
+        assert chooser.choose(S, ThingMemory(), None).label == ""
+        assert chooser.choose(S, looked_at("mug", 0.9), None).label == "", "a glance is no dwell"
+        assert chooser.choose(S, looked_at("bowl", 0.4, 0.7, 1.0), None).label == ""
+        choice = chooser.choose(S, looked_at("mug", 0.4, 0.7, 1.0), None)
+        assert choice.label == "mug" and choice.reason.endswith("the mug (40%, looked at for 0.6 s).")
+
+    def test_looking_alone_is_no_wish(self):
+        chooser = PredictionChooser()
+        chooser.on_prediction(predicted(("pick up", "mug", 0.15), ("put", "bowl", 0.8), at_s=1.0))
+        assert chooser.choose(S, looked_at("mug", 0.0, 0.5, 1.0), None).label == ""
+
+    @pytest.mark.parametrize(("hand", "label"), [((0.4, 0.05, 0.05), ""), ((0.4, 0.3, 0.05), "mug")])
+    def test_begins_nothing_where_the_hand_is_already(self, chooser, hand, label):
+        chooser.on_prediction(predicted(("pick up", "mug", 0.9), at_s=1.0))
+        choice = chooser.choose(S, looked_at("mug", 1.0), WearerState(0, np.eye(4), right_hand_m=np.array(hand)))
+        assert choice.label == label
+        assert label or "hand is at the mug" in choice.reason
+
+    def test_goes_on_where_the_hand_arrives_later(self, chooser):
+        chooser.on_prediction(predicted(("pick up", "mug", 0.9), at_s=1.0))
+        memory = looked_at("mug", 1.0)
+        chooser.choose(S, memory, None)
+        hand = WearerState(0, np.eye(4), right_hand_m=np.array([0.4, 0.05, 0.05]))
+        assert chooser.choose(S, memory, hand).label == "mug"
 
 
 class TestNearestToHand:
@@ -117,7 +165,9 @@ class TestNearestToHand:
 
 
 class TestSettings:
-    @pytest.mark.parametrize("change", [{"keep_confidence": 0.6}, {"start_confidence": 1.5}, {"max_age_s": 0.0}])
+    @pytest.mark.parametrize(
+        "change", [{"keep_confidence": 0.6}, {"start_confidence": 1.5}, {"max_age_s": 0.0}, {"dwell_s": 0.0}]
+    )
     def test_out_of_range_is_named(self, change):
         with pytest.raises(ValueError, match=next(iter(change))):
             ChoiceSettings(**change)

@@ -102,3 +102,21 @@ class TestSettings:
     def test_out_of_range_is_named(self, change):
         with pytest.raises(ValueError, match=next(iter(change))):
             MemorySettings(**change)
+
+
+class TestDwell:
+    def test_lasts_while_nothing_else_is_looked_at(self, memory):
+        for at_s in (0.0, 0.25, 0.5):
+            memory.observe(seen([0.4, 0, 0], at_s))
+        assert memory.dwell_s("mug", round(0.6 * S)) == pytest.approx(0.5)
+        assert memory.dwell_s("bowl", round(0.6 * S)) == 0.0
+        memory.observe(seen([0.4, 0.3, 0], 0.75, "bowl"))
+        assert memory.dwell_s("mug", round(0.8 * S)) == 0.0
+
+    def test_ends_in_a_gap_and_with_time(self, memory):
+        memory.observe(seen([0.4, 0, 0], 0.0))
+        memory.observe(seen([0.4, 0, 0], 1.0))
+        assert memory.dwell_s("mug", S) == 0.0
+        memory.observe(seen([0.4, 0, 0], 1.5))
+        assert memory.dwell_s("mug", round(1.5 * S)) == pytest.approx(0.5)
+        assert memory.dwell_s("mug", 3 * S) == 0.0

@@ -5,8 +5,9 @@ import pytest
 
 from gaze_vlm_ros.language import OBJECT_KINDS
 from gaze_vlm_ros.report import charts, svg
+from gaze_vlm_ros.report.notes import notes_of
 from gaze_vlm_ros.report.rates import rate_rows
-from gaze_vlm_ros.report.run import State
+from gaze_vlm_ros.report.run import Run, State
 from gaze_vlm_ros.report.summary import changes, frames_missing, percentiles
 from gaze_vlm_ros.report.timeline import colour_of, merge, rows_of, timeline
 from gaze_vlm_ros.statistics import wilson
@@ -88,10 +89,33 @@ def test_states_are_listed_once_per_change():
     assert [state.stamp_ns for state in changes(states)] == [0, 2, 3]
 
 
+def filmed(*stamps_ms, still_s=None):
+    run = Run(image_topics={"image": [stamp * 1_000_000 for stamp in stamps_ms]})
+    if still_s is not None:
+        run.diagnostics["simulator"] = {"worst": 0, "values": {"world stood still [s]": str(still_s)}}
+    return run
+
+
 def test_missing_frames_are_gaps_in_the_stamps():
-    assert frames_missing([0, 10, 20, 50, 60]) == 2
-    assert frames_missing([0, 11, 19, 30, 41]) == 0
-    assert frames_missing([5]) == 0
+    assert frames_missing(filmed(0, 10, 20, 50, 60)) == 2
+    assert frames_missing(filmed(0, 11, 19, 30, 41)) == 0
+    assert frames_missing(filmed(5)) == 0
+
+
+def test_a_world_that_stood_still_misses_no_frames():
+    assert frames_missing(filmed(0, 10, 20, 120, 130, 150, 160, still_s=0.09)) == 1
+    assert frames_missing(filmed(0, 10, 20, 30, still_s=5.0)) == 0
+
+
+def test_a_slow_machine_is_the_first_thing_that_is_said():
+    run = filmed(*range(0, 10_000, 50), still_s=4.0)
+    run.gaze.stamp_ns += [0, 10_000_000_000]
+    run.commands = (60, 40)
+    run.governor += [State(0, "holding", f"joint_states: its stamp is 0.{k} s old") for k in (1, 2)]
+    run.governor.append(State(0, "holding", "the wearer is near"))
+    first, second, *_ = notes_of(run, {"age_ms": {}, "rollouts": None}, [], "")
+    assert "stood still for 4 of 10 s" in first and "close other programs" in first
+    assert second == "The governor refused 40 of 100 commands; its most frequent reason: joint_states."
 
 
 def test_percentiles_of_known_values():

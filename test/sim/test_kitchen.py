@@ -207,6 +207,19 @@ def test_a_free_spot_lies_on_its_place_and_clear_of_what_is_there(full, place):
                 assert apart > min(half[:2]) + min(layout.look_of(other).half_extents[:2])
 
 
+def test_on_a_full_place_a_thing_comes_to_stand_on_the_middle_of_a_flat_one():
+    layout = kitchen.sample_layout(np.random.default_rng(0), kinds=("plate", "can", "mug", "apple", "pen", "spoon"))
+    tray, plate, can = layout.place_named("tray"), layout.look_of("plate"), layout.look_of("can")
+    poses = {look.kind: np.eye(4) for look in layout.looks}
+    for kind, x, look in (("plate", -0.03, plate), ("can", 0.1, can)):
+        poses[kind][:3, 3] = tray.top_m + [x, 0.0, look.half_extents[2]]
+    spot = kitchen.free_spot(layout, "tray", "mug", poses)
+    assert spot[2] == pytest.approx(
+        tray.top_m[2] + 2 * plate.half_extents[2] + layout.look_of("mug").half_extents[2], abs=0.005
+    )
+    assert (np.abs(spot[:2] - poses["plate"][:2, 3]) < plate.half_extents[:2] - 0.01).all()
+
+
 def test_a_free_spot_near_a_point_is_near_it_where_there_is_room():
     layout = layout_of(8, 6)
     _, data = stability.start(layout, ROBOT_ARM)

@@ -221,3 +221,13 @@ def test_arm_follows_a_trajectory_and_holds_its_end():
 def test_impossible_configurations_are_named(bad):
     with pytest.raises(ValueError, match=next(iter(bad)) if "things" in bad else "16x16"):
         SimulationConfig(**bad)
+
+
+@pytest.mark.parametrize("seed", [57, 109])
+def test_full_places_get_heaps_from_which_nothing_falls(seed):
+    """In these kitchens things are put on others that fill a tray, a basket and a shelf."""
+    simulation = Simulation(SimulationConfig(seed=seed))
+    for _ in range(300):
+        simulation.advance(0.1)
+        lowest = min(simulation.data.body(thing).xpos[2] for thing in simulation.things)
+        assert lowest > kitchen.TABLE_TOP_M - 0.02

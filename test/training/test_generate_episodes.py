@@ -14,7 +14,8 @@ import jobs
 import numpy as np
 import pytest
 
-from gaze_vlm_ros.training import generate_episodes
+from gaze_vlm_ros.sim.simulation import SimulationConfig
+from gaze_vlm_ros.training import generate_episodes, record
 from gaze_vlm_ros.training.generate_episodes import Request, generate
 from gaze_vlm_ros.training.record import patch_labels
 from gaze_vlm_ros.training.shards.files import WriteError
@@ -135,6 +136,24 @@ def test_what_cannot_be_made_is_refused(tmp_path, bad):
         Request(**bad)
     with pytest.raises(DataError, match="at least one worker"):
         generate(tmp_path, request(), workers=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "coupling"), [(RecordOptions(), 1.0), (RecordOptions(eye_head_coupling=0.25), 0.25)]
+)
+def test_eye_and_head_are_coupled_as_asked(monkeypatch, options, coupling):
+    class Built(Exception):
+        pass
+
+    def build(config):
+        assert config == SimulationConfig(
+            seed=3, width=224, height=224, split=options.split_of(3), eye_head_coupling=coupling
+        )
+        raise Built
+
+    monkeypatch.setattr(record, "Simulation", build)
+    with pytest.raises(Built):
+        record.record_episode(3, options)
 
 
 def test_an_episode_holds_what_its_schema_says(kitchen):

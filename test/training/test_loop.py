@@ -118,3 +118,19 @@ def test_the_learning_rate_warms_up_and_falls_to_nothing():
 def test_settings_that_cannot_work_are_refused(bad):
     with pytest.raises(LoopError):
         LoopSettings(**bad)
+
+
+def test_a_processor_clock_does_not_count_waiting(tmp_path):
+    model, settings = line(), LoopSettings(minutes=0.2 / 60, clock="processor")
+
+    def losses(_step, _progress):
+        time.sleep(0.1)
+        until = time.process_time() + 0.05
+        while time.process_time() < until:
+            pass
+        return {"loss": model[0].weight.square().sum()}
+
+    began = time.monotonic()
+    position = train(model, losses, dict, settings, tmp_path, {})
+    assert 2 <= position.step <= 4
+    assert time.monotonic() - began > position.elapsed_s + 0.1 * position.step

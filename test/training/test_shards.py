@@ -267,7 +267,17 @@ def test_two_processes_do_not_work_at_the_same_part(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"rate_hz": 0}, {"rate_hz": 31}, {"seconds": 0.1}, {"seconds": float("nan")}, {"split": "holiday"}]
+    "bad",
+    [
+        {"rate_hz": 0},
+        {"rate_hz": 31},
+        {"seconds": 0.1},
+        {"seconds": float("nan")},
+        {"split": "holiday"},
+        {"eye_head_coupling": -0.1},
+        {"eye_head_coupling": 1.1},
+        {"eye_head_coupling": float("nan")},
+    ],
 )
 def test_options_out_of_range_are_refused(bad):
     with pytest.raises(DataError):

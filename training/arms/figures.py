@@ -6,7 +6,6 @@ given gaze: ``gaze`` as a live model gets it, and ``oracle``: a pointer at the n
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,12 +28,14 @@ EXACT = tuple(kind.value for kind in KINDS)
 NEXT_OBJECT = {lead_s: f"next_object_{lead_s:g}s" for lead_s in LEADS_S}
 HALLUCINATED, MASS = "hallucinated_object", "mass_near_gaze"
 RGB, GAZE, ORACLE = "rgb", "gaze", "oracle"
+Outcomes = dict[str, tuple[Sequence[float], Sequence[int]]]
+"""figure -> what each case scored, and the case's episode."""
 
 
 def exact_figures(model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows: np.ndarray) -> dict:
     """Exact activity and event from frames alone, judged once per phase and event; see :func:`figures`."""
     judged = Judged(data, windows, {Input.RGB: answer(model, tokenizer, data, windows, Input.RGB)})
-    return _with_episodes(judged, _exact(judged, Input.RGB))
+    return _with_episodes(judged, exact_outcomes(judged, Input.RGB))
 
 
 def figures(model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows: np.ndarray, sees_gaze: bool) -> dict:
@@ -60,12 +61,12 @@ def _figures_of(
 ) -> dict:
     judged = Judged(data, windows, {source: answer(model, tokenizer, data, windows, source)})
     return _with_episodes(
-        judged, _exact(judged, source) | _next_object(judged, source) | _objects_and_attention(judged, source)
+        judged, exact_outcomes(judged, source) | next_object_outcomes(judged, source) | _looks(judged, source)
     )
 
 
-def _exact(judged: Judged, source: Input) -> dict[str, tuple[Sequence[float], Sequence[int]]]:
-    """figure -> what each case scored, and the case's episode; likewise the functions below."""
+def exact_outcomes(judged: Judged, source: Input) -> Outcomes:
+    """Activity and event, judged once per phase and event."""
     found = {}
     for kind in KINDS:
         points = judged.points(source, kind)
@@ -73,16 +74,17 @@ def _exact(judged: Judged, source: Input) -> dict[str, tuple[Sequence[float], Se
     return found
 
 
-def _next_object(judged: Judged, source: Input) -> dict[str, tuple[Sequence[float], Sequence[int]]]:
+def next_object_outcomes(judged: Judged, source: Input, leads_s: Sequence[float] = LEADS_S) -> Outcomes:
+    """The event's object, asked ``leads_s`` before the hand starts for it."""
     texts, found = judged.texts(source, PredictionKind.EVENT), {}
-    for lead_s, name in NEXT_OBJECT.items():
+    for lead_s in leads_s:
         asked, _ = asked_before(judged, lead_s)
         right = [slot_of(texts[i], "object") == reach.object for i, reach in asked]
-        found[name] = right, [int(judged.episode[i]) for i, _ in asked]
+        found[NEXT_OBJECT[lead_s]] = right, [int(judged.episode[i]) for i, _ in asked]
     return found
 
 
-def _objects_and_attention(judged: Judged, source: Input) -> dict[str, tuple[Sequence[float], Sequence[int]]]:
+def _looks(judged: Judged, source: Input) -> Outcomes:
     named = [slot_of(text, "object") for text in judged.texts(source, PredictionKind.ACTIVITY)]
     visible = judged.data.columns["visible"][judged.data.rows(judged.windows)]
     seen, target = gazed(judged)
@@ -93,7 +95,7 @@ def _objects_and_attention(judged: Judged, source: Input) -> dict[str, tuple[Seq
     }
 
 
-def _with_episodes(judged: Judged, outcomes: dict[str, tuple[Sequence[float], Sequence[int]]]) -> dict:
+def _with_episodes(judged: Judged, outcomes: Outcomes) -> dict:
     numbers = np.unique(judged.episode)
     result: dict = {"episodes": numbers.tolist()}
     for name, (scored, episodes) in outcomes.items():
@@ -116,6 +118,4 @@ def _pointed(data: TokenSet, windows: np.ndarray) -> TokenSet:
     points = np.where(patches.any((1, 2))[:, None], np.stack([x, y], 1), np.nan)
     maps = data.columns["heatmap"].copy()
     maps[rows] = [heatmap(point, CAMERA_SIZE, (high, wide)) for point in points]
-    pointed = copy.copy(data)
-    pointed.columns = data.columns | {"heatmap": maps}
-    return pointed
+    return data.with_columns(heatmap=maps)

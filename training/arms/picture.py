@@ -28,16 +28,16 @@ def draw_arms(summary: dict, path: Path) -> None:
 
 def _panel(title: str, figure: str, scores: dict) -> np.ndarray:
     picture = np.full((TOP + BOTTOM + ROW * len(scores), LABELS + PLOT + 20, 3), 255, np.uint8)
-    _write(picture, title, (LABELS, 20), 0.5)
+    write_text(picture, title, (LABELS, 20), 0.5)
     shares = _shares(scores)
-    top = max((_end(own[figure], 1) for of in scores.values() for own in of.values()), default=1.0) or 1.0
+    top = max((end_of(own[figure], 1) for of in scores.values() for own in of.values()), default=1.0) or 1.0
     for tick in np.linspace(0.0, top, 5):
         x = round(LABELS + PLOT * tick / top)
         cv2.line(picture, (x, TOP), (x, picture.shape[0] - BOTTOM), LINE, 1)
-        _write(picture, f"{tick:.2f}", (x - 14, picture.shape[0] - 10), 0.38)
+        write_text(picture, f"{tick:.2f}", (x - 14, picture.shape[0] - 10), 0.38)
     for row, (arm, of) in enumerate(scores.items()):
         y = TOP + ROW * row + ROW // 2
-        _write(picture, arm, (6, y + 4), 0.42)
+        write_text(picture, arm, (6, y + 4), 0.42)
         for share, own in of.items():
             number = shares.index(share)
             _dot(picture, own[figure], y + 8 * (number - 1), top, _shade(number, len(shares)))
@@ -48,7 +48,7 @@ def _dot(picture: np.ndarray, estimate: dict, y: int, top: float, colour: tuple[
     if estimate["value"] is None:
         return
     low, value, high = (
-        round(LABELS + PLOT * x / top) for x in (_end(estimate, 0), estimate["value"], _end(estimate, 1))
+        round(LABELS + PLOT * x / top) for x in (end_of(estimate, 0), estimate["value"], end_of(estimate, 1))
     )
     cv2.line(picture, (low, y), (high, y), colour, 1, cv2.LINE_AA)
     cv2.circle(picture, (value, y), 3, colour, -1, cv2.LINE_AA)
@@ -60,7 +60,7 @@ def _legend(scores: dict) -> np.ndarray:
     for number, share in enumerate(shares):
         x = LABELS + 230 * number
         cv2.circle(strip, (x, 12), 4, _shade(number, len(shares)), -1, cv2.LINE_AA)
-        _write(strip, f"{float(share):.0%} of training episodes", (x + 10, 16), 0.42)
+        write_text(strip, f"{float(share):.0%} of training episodes", (x + 10, 16), 0.42)
     return strip
 
 
@@ -72,9 +72,11 @@ def _shade(number: int, shares: int) -> tuple[int, int, int]:
     return SHADES[max(len(SHADES) - shares + number, 0)]
 
 
-def _end(estimate: dict, which: int) -> float:
+def end_of(estimate: dict, which: int) -> float:
+    """The lower (0) or upper (1) end of an estimate's interval; its value where it has none."""
     return estimate["ci95"][which] if estimate["ci95"] else estimate["value"] or 0.0
 
 
-def _write(picture: np.ndarray, text: str, at: tuple[int, int], size: float) -> None:
+def write_text(picture: np.ndarray, text: str, at: tuple[int, int], size: float) -> None:
+    """``text`` with the left end of its base line at (x, y)."""
     cv2.putText(picture, text, at, FONT, size, INK, 1, cv2.LINE_AA)

@@ -18,7 +18,7 @@ _AT_MOST = (
 def report(summary: dict, command: str) -> str:
     """``summarize``'s tree as a page; ``command`` made it."""
     about, shares = summary["about"], sorted({share for of in summary["scores"].values() for share in of}, key=float)
-    budget = f"{about['minutes']:g} min" if about["minutes"] else f"{about['steps']} steps"
+    budget = f"{about['minutes']:g} min of one processor" if about["minutes"] else f"{about['steps']} steps"
     base = ", ".join(f"{name} at {float(share):.0%}" for share, name in summary["base"].items())
     parts = [
         "# Arms and controls",

@@ -35,8 +35,8 @@ RESULT = "result.json"
 class Setup:
     """What all trials of a comparison share.
 
-    Each has ``minutes`` of wall time for training, or exactly ``steps``. ``most`` caps how many episodes of each of
-    SPLITS are used (None: all), ``draw`` draws which. ``text_layers`` replaces the language model's depth.
+    Each has ``minutes`` of processor time for training, or exactly ``steps``. ``most`` caps how many episodes of each
+    of SPLITS are used (None: all), ``draw`` draws which. ``text_layers`` replaces the language model's depth.
     """
 
     tokens: Path
@@ -158,7 +158,12 @@ def _train(
             return window_losses(model, batch, *words, given, arm.regulariser, divergence)
 
     loop = LoopSettings(
-        minutes=setup.minutes, steps=setup.steps, learning_rate=trial.learning_rate, seed=trial.seed, evaluations=1
+        minutes=setup.minutes,
+        steps=setup.steps,
+        learning_rate=trial.learning_rate,
+        seed=trial.seed,
+        evaluations=1,
+        clock="processor",
     )
     about = trial.about() | {"encoder": data.encoder_sha256, "data": data.data_sha256, "config": model.config.to_dict()}
     return train(model, losses, dict, loop, trial.folder, about)

@@ -27,12 +27,15 @@ class DataError(GazeVlmError):
 @dataclass(frozen=True)
 class RecordOptions:
     """How every episode of a data set is recorded. ``split`` is one of SPLITS for all, or "auto": by the seed;
-    ``looks`` of the things are one of LOOKS."""
+    ``looks`` of the things are one of LOOKS. ``eye_head_coupling`` 0..1: at 1 the head follows the wearer's gaze, at 0
+    it wanders as it likes.
+    """
 
     seconds: float = 30.0
     rate_hz: float = 5.0
     split: str = AUTO
     looks: str = LOOKS[0]
+    eye_head_coupling: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate_hz <= MAX_RATE_HZ:
@@ -45,6 +48,8 @@ class RecordOptions:
             raise DataError(f"unknown split {self.split!r}; there are {', '.join((AUTO, *SPLITS))}")
         if self.looks not in LOOKS:
             raise DataError(f"unknown looks {self.looks!r}; there are {', '.join(LOOKS)}")
+        if not 0.0 <= self.eye_head_coupling <= 1.0:
+            raise DataError(f"the coupling of eye and head must lie in 0..1, got {self.eye_head_coupling:g}")
 
     @property
     def frames(self) -> int:
