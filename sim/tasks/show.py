@@ -49,20 +49,27 @@ def sheet(pictures: np.ndarray) -> np.ndarray:
 
 
 def write(pictures: np.ndarray, path: Path, rate_hz: float) -> None:
-    """A film for .mp4, a sheet for .png."""
+    """A film for .mp4, a sheet for .png. Raises TaskError as ``check_out`` does."""
+    check_out(path)
     if path.suffix == ".png":
         written = cv2.imwrite(str(path), sheet(pictures)[..., ::-1])
-    elif path.suffix == ".mp4":
+    else:
         size = pictures.shape[2], pictures.shape[1]
         writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate_hz, size)
         written = writer.isOpened()
         for picture in pictures:
             writer.write(picture[..., ::-1])
         writer.release()
-    else:
-        raise TaskError(f"cannot write {path.name}; the name must end in .mp4 or .png")
     if not written:
-        raise TaskError(f"cannot write {path}; does its folder exist?")
+        raise TaskError(f"cannot write {path}; name another file with --out")
+
+
+def check_out(path: Path) -> None:
+    """Raises TaskError where ``write`` cannot write ``path``: its name or its folder is wrong."""
+    if path.suffix not in (".mp4", ".png"):
+        raise TaskError(f"cannot write {path.name}; the name must end in .mp4 or .png")
+    if not path.parent.is_dir():
+        raise TaskError(f"cannot write {path}; its folder does not exist")
 
 
 def _load(name: str) -> Callable:
@@ -83,6 +90,7 @@ def main() -> None:
     parser.add_argument("--player", default=EXPERT)
     options = parser.parse_args()
     try:
+        check_out(options.out)
         pictures, success = film(options.task, options.mode, options.robot, options.seed, options.player)
         write(pictures, options.out, 15.0)
     except GazeVlmError as error:
