@@ -41,10 +41,17 @@ def film(task: str, mode: str, robot: str, seed: int, player: str) -> tuple[np.n
     return np.stack(pictures), bool(info["success"])
 
 
-def sheet(pictures: np.ndarray) -> np.ndarray:
-    """Twelve instants of (T, H, W, 3) ``pictures``, evenly spread, the last one included: (900, 1600, 3) uint8."""
+def sheet(pictures: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Twelve instants of (T, H, W, 3) ``pictures``, evenly spread, the last one included: (900, 1600, 3) uint8.
+
+    Each has its time since the beginning written in.
+    """
     chosen = np.linspace(0, len(pictures) - 1, _COLUMNS * _ROWS).round().astype(int)
     small = [cv2.resize(pictures[i], _THUMB, interpolation=cv2.INTER_AREA) for i in chosen]
+    for number, picture in zip(chosen, small, strict=True):
+        for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+            at = f"{number / rate_hz:.1f} s"
+            cv2.putText(picture, at, (10, 28), cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, width, cv2.LINE_AA)
     return np.vstack([np.hstack(small[row * _COLUMNS : (row + 1) * _COLUMNS]) for row in range(_ROWS)])
 
 
@@ -52,7 +59,7 @@ def write(pictures: np.ndarray, path: Path, rate_hz: float) -> None:
     """A film for .mp4, a sheet for .png. Raises TaskError as ``check_out`` does."""
     check_out(path)
     if path.suffix == ".png":
-        written = cv2.imwrite(str(path), sheet(pictures)[..., ::-1])
+        written = cv2.imwrite(str(path), sheet(pictures, rate_hz)[..., ::-1])
     else:
         size = pictures.shape[2], pictures.shape[1]
         writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate_hz, size)

@@ -2,6 +2,7 @@ import dataclasses
 import sys
 import warnings
 
+import cv2
 import gymnasium
 import numpy as np
 import pytest
@@ -32,6 +33,15 @@ def test_a_film_that_cannot_be_written_is_refused_before_it_is_played(tmp_path, 
     monkeypatch.setattr(sys, "argv", ["show", "--task", "Towel-v0", "--out", str(tmp_path / out)])
     with pytest.raises(SystemExit, match=said):
         show.main()
+
+
+def test_each_instant_of_a_sheet_has_its_time(tmp_path):
+    show.write(np.full((31, 480, 640, 3), 90, np.uint8), tmp_path / "sheet.png", 15.0)
+    drawn = cv2.imread(str(tmp_path / "sheet.png"))
+    assert drawn.shape == (900, 1600, 3)
+    corners = [drawn[row : row + 40, column : column + 120] for row in (0, 300, 600) for column in (0, 400, 800, 1200)]
+    assert all(corner.max() > 200 for corner in corners)
+    assert not np.array_equal(corners[0], corners[1]), "another time"
 
 
 def trajectory(environment: TaskEnvironment, seed: int, steps: int = 12) -> list:
