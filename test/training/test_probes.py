@@ -15,7 +15,9 @@ def episodes(count: int) -> list[list[probes.DecisionPoint]]:
         chosen = int(rng.integers(3))
         gaze = np.zeros((3, 5))
         gaze[chosen] = 1.0
-        point = probes.DecisionPoint(("mug", "bowl", "apple"), chosen, np.zeros(3), gaze, np.zeros((24, 32, 3)))
+        point = probes.DecisionPoint(
+            ("mug", "bowl", "apple"), chosen, np.zeros(3), gaze, np.zeros((24, 32, 3), np.float32)
+        )
         made.append([point])
     return made
 
