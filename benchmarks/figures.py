@@ -25,7 +25,7 @@ from gaze_vlm_ros.policies.experts import EXPERTS, evaluate
 from gaze_vlm_ros.sim.intentions import entropy
 from gaze_vlm_ros.sim.wearer.moments import measure_task
 from gaze_vlm_ros.training.generate_episodes import Request, generate
-from gaze_vlm_ros.training.people import halve, load_osie
+from gaze_vlm_ros.training.people import data_folder, halve, load_osie
 from gaze_vlm_ros.training.shards.schema import RecordOptions
 
 RIVALS_READY = ROOT / ".venv-rivals" / "installed"
@@ -180,7 +180,7 @@ def free_viewing(seed: int, counts: Counts, report: Report) -> dict:
     The mean over random halvings; beside it that of the two halves of people.
     """
     try:
-        people = load_osie()
+        people = load_osie(data_folder() / "osie" / "fixations.csv")
     except GazeVlmError as error:
         raise Unavailable(str(error)) from error
     rng, found = np.random.default_rng(seed), []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # The ports of higher domains meet those that Linux gives to any program; 0 is everybody's default.
 DOMAINS = range(1, 102)
+_PR_SET_PDEATHSIG = 1
 
 
 class RosUnavailable(GazeVlmError):
@@ -174,6 +176,18 @@ def enter(domain_id: int | None = None, local_only: bool = True) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)
+
+
+def end_with(parent: int) -> None:
+    """Asks the kernel for SIGTERM when the process ``parent``, which started this one, ends, even by SIGKILL.
+
+    Call it early in the child. Only Linux can do this; elsewhere nothing happens.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(3)
 
 
 class DomainLease:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import rich.progress
@@ -16,7 +17,22 @@ class Progress(rich.progress.Progress):
     def __init__(self, *columns, **settings) -> None:
         super().__init__(*columns, **settings)
         self._began_s = self._said_s = time.monotonic()
+        self._lines = threading.Lock()
+        self._over = threading.Event()
+        self._newest: TaskID | None = None
         self.disable = self.disable or not self.console.is_terminal
+        if self.disable:
+            self.live.auto_refresh = False  # with it, ``track`` counts in a thread that lives only where there are bars
+
+    def start(self) -> None:
+        super().start()
+        if self.disable:
+            self._over.clear()
+            threading.Thread(target=self._beat, daemon=True).start()
+
+    def stop(self) -> None:
+        self._over.set()
+        super().stop()
 
     def add_task(self, description: str, *arguments, **settings) -> TaskID:
         task_id = super().add_task(description, *arguments, **settings)
@@ -31,14 +47,21 @@ class Progress(rich.progress.Progress):
         super().update(task_id, **changes)
         self._say_in_time(task_id)
 
+    def _beat(self) -> None:
+        """Says that work goes on where nothing is finished for long."""
+        while not self._over.wait(max(0.1, self._said_s + LINE_EVERY_S - time.monotonic())):
+            if self._newest is not None and not self._tasks[self._newest].finished:
+                self._say_in_time(self._newest)
+
     def _say_in_time(self, task_id: TaskID) -> None:
-        if time.monotonic() - self._said_s >= LINE_EVERY_S:
-            self._say(task_id)
+        with self._lines:
+            if time.monotonic() - self._said_s >= LINE_EVERY_S:
+                self._say(task_id)
 
     def _say(self, task_id: TaskID) -> None:
         if not self.disable:
             return
-        self._said_s = time.monotonic()
+        self._newest, self._said_s = task_id, time.monotonic()
         task = self._tasks[task_id]
         share = "" if not task.total else f" {task.percentage:.0f} %"
         print(f"{task.description}{share} ({self._said_s - self._began_s:.0f} s)", flush=True)

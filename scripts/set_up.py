@@ -24,6 +24,7 @@ STAMPS = VENV / "stamps"
 PIP = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
 PINNED = [*PIP, "-c", "constraints.txt"]
 BEAT_S = 30.0
+BEGAN_S = time.monotonic()
 
 
 def run(command):
@@ -32,13 +33,12 @@ def run(command):
         log.write("\n+ " + " ".join(map(str, command)) + "\n")
         log.flush()
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        start = time.monotonic()
         while True:
             try:
                 code = process.wait(timeout=BEAT_S)
                 break
             except subprocess.TimeoutExpired:
-                print(f"      ... {time.monotonic() - start:.0f} s", flush=True)
+                print(f"      ... {time.monotonic() - BEGAN_S:.0f} s since the start", flush=True)
             except KeyboardInterrupt:
                 process.terminate()
                 process.wait()

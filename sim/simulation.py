@@ -63,6 +63,8 @@ class SimulationConfig:
     mount: str = ""
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"SimulationConfig.seed must be 0 or more, got {self.seed}")
         fewest, most = kitchen.THINGS
         if self.things and not fewest <= self.things <= most:
             raise ValueError(f"SimulationConfig.things must be {fewest}..{most}, or 0 to draw, got {self.things}")
@@ -130,7 +132,12 @@ class Simulation:
     # --- time
 
     def advance(self, dt_s: float) -> None:
-        """Lets the wearer live and the physics run for ``dt_s``, in whole ticks: what is left over counts next time."""
+        """Lets the wearer live and the physics run for ``dt_s``, in whole ticks: what is left over counts next time.
+
+        Raises ValueError where ``dt_s`` is negative or not finite.
+        """
+        if not 0.0 <= dt_s < np.inf:
+            raise ValueError(f"dt_s must be a finite time of 0 s or more, got {dt_s}")
         self._target_s += dt_s
         while self.data.time + TICK_S <= self._target_s + 1e-6:
             now_s = self.data.time + TICK_S

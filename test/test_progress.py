@@ -1,6 +1,7 @@
 """Where nobody watches a bar, a line now and then says that work goes on."""
 
 import io
+import time
 
 from rich.console import Console
 
@@ -21,6 +22,31 @@ def test_in_a_log_there_is_a_line_at_the_start_and_every_ten_seconds(capsys, mon
         "episodes 0 % (0 s)",
         "episodes 40 % (10 s)",
         "episodes 80 % (20 s)",
+    ]
+
+
+def test_while_nothing_is_finished_lines_go_on(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.15)
+    with Progress(console=Console(file=io.StringIO())) as shown:
+        task = shown.add_task("rollouts", total=2)
+        time.sleep(0.7)
+        shown.update(task, completed=2)
+    told = capsys.readouterr().out.splitlines()
+    assert len(told) >= 3 and set(told) <= {f"rollouts {share} % ({s} s)" for share in (0, 100) for s in (0, 1, 2)}
+    time.sleep(0.4)
+    assert not capsys.readouterr().out, "silent after the end"
+
+
+def test_what_is_tracked_is_counted_in_a_log(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with Progress(console=Console(file=io.StringIO())) as shown:
+        for _ in shown.track(range(4), description="episodes"):
+            now[0] += 10.0
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "episodes 0 % (0 s)",
+        "episodes 25 % (10 s)",
+        "episodes 50 % (20 s)",
     ]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from gaze_vlm_ros.environment import end_with
 from gaze_vlm_ros.errors import GazeVlmError
 
 JOBS_OF_A_WORKER = 50
@@ -36,8 +37,8 @@ def run_jobs(function: Callable, jobs: Sequence, workers: int, what: str = "job"
     """Yields each of ``jobs`` when ``function(job)`` has returned in one of ``workers`` processes, in any order.
 
     ``function`` is a module's own, jobs are picklable and hashable. What it raises is raised here, and ends all.
-    Raises WorkerError where a job's worker was killed twice. Where this process is killed, the workers end by
-    themselves after their job.
+    Raises WorkerError where a job's worker was killed twice. Where this process is killed, the kernel ends the workers;
+    elsewhere than on Linux they end after their job.
     """
     waiting, tries = list(reversed(jobs)), Counter()
     crew: list[_Worker] = []
@@ -103,6 +104,7 @@ def _obituary(worker: _Worker, what: str) -> str:
 
 def _work(function: Callable, pipe: Connection) -> None:
     """One worker: a job, an answer, until nobody is there who asks."""
+    end_with(multiprocessing.parent_process().pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends the workers
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", LP_NUM_THREADS="1")
     with contextlib.suppress(EOFError, BrokenPipeError):

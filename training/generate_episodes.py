@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 
 from gaze_vlm_ros.training.crew import run_jobs
+from gaze_vlm_ros.training.shards import manifest
 from gaze_vlm_ros.training.shards.files import WriteError, only_one
 from gaze_vlm_ros.training.shards.lerobot import LeRobotWriter
 from gaze_vlm_ros.training.shards.schema import DataError, RecordOptions
@@ -42,7 +43,8 @@ class Request:
             )
         number, machines = self.shard
         if not 0 <= number < machines:
-            raise DataError(f"--shard is i/n with i from 0 to n - 1, got {number}/{machines}")
+            valid = f"0/{machines} to {machines - 1}/{machines}" if machines > 1 else "0/1, or more parts"
+            raise DataError(f"--shard is i/n with i from 0 to n - 1, here {valid}; got {number}/{machines}")
 
     @property
     def wanted(self) -> list[int]:
@@ -66,10 +68,12 @@ def generate(
     """Makes those episodes of ``request`` that ``folder`` lacks; returns how many. ``on_progress`` gets how many there
     are and how many are wanted.
 
-    Raises DataError where the folder belongs to another data set, another process works at it, or the disk is full.
+    Raises DataError where the folder holds something else, another process works at it, or the disk is full.
     """
     if workers < 1:
         raise DataError(f"at least one worker is needed, got {workers}")
+    WRITERS[kind].check(request.options)
+    manifest.refuse_foreign(folder)
     with only_one(folder, "shard-{}-of-{}".format(*request.shard)):
         writer = WRITERS[kind](folder, request.options)
         seeds, there = request.seeds, writer.present()

@@ -1,4 +1,4 @@
-"""The simulated wearer's eyes beside those of people: ``python -m gaze_vlm_ros.training.people``.
+"""The simulated wearer's eyes beside those of people: ``python -m gaze_vlm_ros.training.people fixations.csv``.
 
 Free viewing is compared with OSIE (Xu et al. 2014: 15 people, 500 photographs, 3 s each): the model is fitted to one
 half of the people and tested on the other. Looking while doing things is compared with published moments; a recording
@@ -29,6 +29,8 @@ SIZE_PX = np.array([800.0, 600.0])
 RAD_PER_PX = float(np.deg2rad(33.7 / 800.0))
 """OSIE's photographs were 33.7 degrees wide as seen (recalled from the paper). It scales people and model alike."""
 HALF_SIZE_RAD = SIZE_PX * RAD_PER_PX / 2
+OSIE_COLUMNS = "image,subject,index,x_px,y_px,duration_ms"
+"""First line of the CSV: the person is 0..14, the number of a fixation on its photograph counts from 0."""
 _PATHS, _LENGTH = 3000, 9
 _HALVINGS = 20
 HALVES = {
@@ -46,11 +48,13 @@ def data_folder() -> Path:
     return Path(os.environ.get("GAZE_VLM_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-def load_osie(folder: Path | None = None) -> Fixations:
-    """The fixations of OSIE; GazeVlmError where the file is missing."""
-    path = (folder or data_folder()) / "osie" / "fixations.csv"
+def load_osie(path: Path) -> Fixations:
+    """The fixations of OSIE from a CSV with ``OSIE_COLUMNS``; GazeVlmError where it is missing or of another kind."""
     if not path.is_file():
-        raise GazeVlmError(f"no {path}; set GAZE_VLM_TEST_DATA to the folder with osie/")
+        raise GazeVlmError(f"no {path}; it must be a CSV of OSIE's fixations, {OSIE_COLUMNS}")
+    with open(path, encoding="utf-8", errors="replace") as file:
+        if file.readline().strip() != OSIE_COLUMNS:
+            raise GazeVlmError(f"{path} is no CSV of OSIE's fixations: its first line must be {OSIE_COLUMNS}")
     person, index, x, y, milliseconds = np.genfromtxt(path, delimiter=",", skip_header=1, usecols=range(1, 6)).T
     points = (np.column_stack([x, y]) - SIZE_PX / 2) * RAD_PER_PX
     return Fixations(person.astype(int), index.astype(int), points, milliseconds / 1e3)
@@ -165,6 +169,7 @@ def halvings(people: Fixations) -> dict[str, Halving]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("osie", type=Path, help=f"CSV of OSIE's fixations: {OSIE_COLUMNS}")
     parser.add_argument(
         "--fit", action="store_true", help="only fit to the people of even number, and print the habits"
     )
@@ -173,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--picture", type=Path, help="writes the distributions to this PNG")
     options = parser.parse_args(arguments)
     try:
-        people = load_osie()
+        people = load_osie(options.osie)
     except GazeVlmError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

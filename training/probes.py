@@ -15,13 +15,15 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 
+from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.geometry.transforms import angle_between
 from gaze_vlm_ros.language import OBJECT_KINDS
 from gaze_vlm_ros.progress import Progress
@@ -143,9 +145,14 @@ def image_accuracy(train: list[DecisionPoint], test: list[DecisionPoint]) -> lis
 
 
 def probe(episodes: list[list[DecisionPoint]]) -> dict:
-    """Accuracy of each probe on the last episodes, with Wilson intervals, and the gains that matter."""
+    """Accuracy of each probe on the last episodes, with Wilson intervals, and the gains that matter.
+
+    Raises GazeVlmError where nothing is decided in the first or in the last episodes.
+    """
     cut = round(len(episodes) * (1.0 - _TEST_SHARE))
     train, test = ([point for episode in part for point in episode] for part in (episodes[:cut], episodes[cut:]))
+    if not train or not test:
+        raise GazeVlmError("too little is decided in these episodes; ask for more --episodes or --seconds")
     right = {
         "history": choice_accuracy(train, test, lambda point: point.history[:, None]),
         "gaze": choice_accuracy(train, test, lambda point: point.gaze),
@@ -166,18 +173,27 @@ def _job(job: tuple[int, float]) -> list[DecisionPoint]:
     return decision_points(*job)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--episodes", type=int, default=160)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--first-seed", type=int, default=_FIRST_SEED)
     parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    if options.episodes < 2:
+        parser.error(f"--episodes must be 2 or more, some to learn from and some to test; got {options.episodes}")
+    if options.first_seed < 0 or options.workers < 1:
+        parser.error("--first-seed must be 0 or more, --workers 1 or more")
     jobs = [(options.first_seed + index, options.seconds) for index in range(options.episodes)]
     with Progress() as progress, multiprocessing.get_context("spawn").Pool(options.workers) as pool:
         episodes = list(progress.track(pool.imap(_job, jobs), total=len(jobs), description="episodes"))
-    print(json.dumps(probe(episodes)))
+    try:
+        print(json.dumps(probe(episodes)))
+    except GazeVlmError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

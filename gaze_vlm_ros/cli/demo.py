@@ -18,7 +18,12 @@ DEMO_FIRST_SEED = 2_000_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for report and recording")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the loop runs")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the kitchen and the wearer")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        help=f"seed of kitchen and wearer, the simulator's less {DEMO_FIRST_SEED}: none that a model was trained on",
+    )
     parser.add_argument(
         "--rollouts", type=int, default=30, help="paired rollouts that the rivals are measured on; 0 for none"
     )
@@ -26,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not args.seconds > 0 or args.rollouts < 0:
-        raise RunError("--seconds must be positive and --rollouts not negative")
+    if not args.seconds > 0 or args.rollouts < 0 or args.seed < 0:
+        raise RunError("--seconds must be positive, --rollouts and --seed not negative")
     enter()
     require_messages()
     interrupt_on_term()

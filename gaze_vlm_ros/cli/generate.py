@@ -19,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=5.0, help="frames per second (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes that simulate side by side")
     parser.add_argument(
-        "--shard", type=shard, default=(0, 1), metavar="i/n", help="make part i (from 0) of n, one for each machine"
+        "--shard",
+        type=shard,
+        default=(0, 1),
+        metavar="i/n",
+        help="make part i (from 0) of n, of them (default 0/1)",
     )
     parser.add_argument("--format", choices=KINDS, default=KINDS[0], help="what to write (default %(default)s)")
     parser.add_argument(
@@ -49,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     from gaze_vlm_ros.progress import Progress
-    from gaze_vlm_ros.training.generate_episodes import Request, generate
-    from gaze_vlm_ros.training.shards.lerobot import is_finished
+    from gaze_vlm_ros.training.generate_episodes import WRITERS, Request, generate
+    from gaze_vlm_ros.training.shards.lerobot import is_finished, lerobot_digest
     from gaze_vlm_ros.training.shards.reader import data_digest
     from gaze_vlm_ros.training.shards.schema import RecordOptions
 
@@ -59,20 +63,22 @@ def run(args: argparse.Namespace) -> int:
     columns = TextColumn("episodes"), *Progress.get_default_columns()[1:2], MofNCompleteColumn(), TimeRemainingColumn()
     try:
         with Progress(*columns) as progress:
-            task = progress.add_task("episodes", total=len(request.seeds))
-            made = generate(
-                args.folder,
-                request,
-                args.workers,
-                args.format,
-                lambda done, wanted: progress.update(task, completed=done),
-            )
+
+            def show(done: int, wanted: int) -> None:
+                if not progress.task_ids:  # only now is it sure that what is asked for can be made
+                    progress.add_task("episodes", total=wanted)
+                progress.update(progress.task_ids[0], completed=done)
+
+            made = generate(args.folder, request, args.workers, args.format, show)
     except KeyboardInterrupt:
         print("stopped; the finished episodes are kept, and the same command goes on from there", file=sys.stderr)
         raise
-    print(f"{made} episodes made, {len(request.seeds) - made} were there already: {args.folder}")
+    there = len(WRITERS[args.format](args.folder, options).present())
+    print(f"{made} episodes made, {len(request.seeds) - made} were there already; {args.folder} holds {there}")
     if args.format == KINDS[0]:
         print(f"sha256 of the data: {data_digest(args.folder)}")
-    elif not is_finished(args.folder):
+    elif is_finished(args.folder):
+        print(f"sha256 of the data: {lerobot_digest(args.folder)}")
+    else:
         print("the episodes of the other parts are missing: copy their folders here, then run this without --shard")
     return 0

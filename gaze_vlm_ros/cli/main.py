@@ -6,8 +6,20 @@ import argparse
 import importlib
 import importlib.util
 import sys
+from importlib.metadata import version
 
 from gaze_vlm_ros.errors import GazeVlmError
+
+
+class _Help(argparse.HelpFormatter):
+    """Says each option's default, where it has one and its help does not speak of it."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        said = action.help or ""
+        if "default" in said or action.default in (None, "", False, argparse.SUPPRESS):
+            return said
+        return f"{said} (default %(default)s)"
+
 
 COMMANDS = {
     "up": ("gaze_vlm_ros.cli.up", "start a deployment: sim, replay or bringup"),
@@ -48,10 +60,13 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gaze-vlm-ros", description="Gaze-regularised VLM and assistive robot on ROS 2."
     )
+    parser.add_argument("--version", action="version", version=f"gaze-vlm-ros {version('gaze_vlm_ros')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in words if not word.startswith("-")), "")
     for name, (module, text) in available().items():
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command = commands.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=_Help
+        )
         if name == chosen:
             loaded = importlib.import_module(module)
             loaded.add_arguments(command)

@@ -17,6 +17,8 @@ from gaze_vlm_ros.progress import Progress
 
 READY_WITHIN_S = 60.0
 _MANAGER_READY = "INFO ready:"
+_AGED = ("gaze_vlm/activity", "gaze_vlm/gaze_target")
+"""Topics whose age is a headline."""
 RESULTS = ("metadata.yaml", "report.html", "report.json", "preview.png", "log.txt")
 
 
@@ -108,4 +110,32 @@ def print_summary(report: dict, folder: Path) -> None:
         f"{report['frames']} frames, {report['gaze_samples']} gaze samples, "
         f"{predictions['activity']} activity and {predictions['event']} event predictions"
     )
+    rows = headline(report)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows if len(rows) > 1 else ():
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     print(f"report: {folder / 'report.html'}")
+
+
+def headline(report: dict) -> list[tuple[str, ...]]:
+    """What the run and the paired rollouts of a report measured, as the rows of a table; "" is not measured."""
+    rollouts, assist = report["rollouts"] or {}, report["assist"]
+    rows = [("", "this run", "rollouts", "beside it")]
+    for kind in ("activity", "event"):
+        key, majority = f"{kind}_accuracy", report["majority"][kind]
+        rival = f"majority {_rate(majority)}" if majority else ""
+        rows.append((f"{kind} right", _rate(report[key]), _rate(rollouts.get(key)), rival))
+    without, truth = assist["without_prediction"], assist["with_truth"]
+    rivals = f"without prediction {_rate(without)}, with the truth {_rate(truth)}" if without else ""
+    rows.append(("pointed in time", _rate(report["pointed_in_time"]), _rate(assist["success"]), rivals))
+    for name, age in report["age_ms"].items():
+        if name in _AGED and age:
+            rows.append((f"age of {name}, p95", f"{age['p95']:.0f} ms", "", ""))
+    return [row for row in rows if any(row[1:])]
+
+
+def _rate(estimate: dict | None) -> str:
+    if not estimate or estimate["value"] is None:
+        return ""
+    low, high = estimate["ci95"]
+    return f"{estimate['value']:.2f} [{low:.2f}, {high:.2f}], n = {estimate['n']}"

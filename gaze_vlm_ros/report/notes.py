@@ -112,6 +112,9 @@ def _on_the_robot(run: Run) -> Iterator[str]:
 
 def _on_what_is_unknown(run: Run, figures: dict) -> Iterator[str]:
     if not run.truth:
-        yield "Nobody knows what the wearer really did (no sim/truth): there is no accuracy for this recording."
+        yield (
+            "Nobody knows what the wearer really did (no sim/truth; a replay does not pass that of its recording on): "
+            "there is no accuracy for this recording."
+        )
     if figures["rollouts"] is None:
         yield "No rollouts were run: there are no rivals (majority, repeat) and no assistance success."

@@ -69,6 +69,9 @@ class TaskEnvironment(gymnasium.Env):
         self.observation_space = self._observation_space()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict, dict]:
+        """Draws a new episode from ``seed``. Raises TaskError where ``options`` are given, for there are none."""
+        if options:
+            raise TaskError(f"reset takes no options, got {', '.join(map(repr, options))}; modes are given to make")
         super().reset(seed=seed)
         self.close()
         self.episode = self._new_episode(np.random.default_rng(self.np_random.integers(2**63)))

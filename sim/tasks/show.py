@@ -41,28 +41,42 @@ def film(task: str, mode: str, robot: str, seed: int, player: str) -> tuple[np.n
     return np.stack(pictures), bool(info["success"])
 
 
-def sheet(pictures: np.ndarray) -> np.ndarray:
-    """Twelve instants of (T, H, W, 3) ``pictures``, evenly spread, the last one included: (900, 1600, 3) uint8."""
+def sheet(pictures: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Twelve instants of (T, H, W, 3) ``pictures``, evenly spread, the last one included: (900, 1600, 3) uint8.
+
+    Each has its time since the beginning written in.
+    """
     chosen = np.linspace(0, len(pictures) - 1, _COLUMNS * _ROWS).round().astype(int)
     small = [cv2.resize(pictures[i], _THUMB, interpolation=cv2.INTER_AREA) for i in chosen]
+    for number, picture in zip(chosen, small, strict=True):
+        for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+            at = f"{number / rate_hz:.1f} s"
+            cv2.putText(picture, at, (10, 28), cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, width, cv2.LINE_AA)
     return np.vstack([np.hstack(small[row * _COLUMNS : (row + 1) * _COLUMNS]) for row in range(_ROWS)])
 
 
 def write(pictures: np.ndarray, path: Path, rate_hz: float) -> None:
-    """A film for .mp4, a sheet for .png."""
+    """A film for .mp4, a sheet for .png. Raises TaskError as ``check_out`` does."""
+    check_out(path)
     if path.suffix == ".png":
-        written = cv2.imwrite(str(path), sheet(pictures)[..., ::-1])
-    elif path.suffix == ".mp4":
+        written = cv2.imwrite(str(path), sheet(pictures, rate_hz)[..., ::-1])
+    else:
         size = pictures.shape[2], pictures.shape[1]
         writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate_hz, size)
         written = writer.isOpened()
         for picture in pictures:
             writer.write(picture[..., ::-1])
         writer.release()
-    else:
-        raise TaskError(f"cannot write {path.name}; the name must end in .mp4 or .png")
     if not written:
-        raise TaskError(f"cannot write {path}; does its folder exist?")
+        raise TaskError(f"cannot write {path}; name another file with --out")
+
+
+def check_out(path: Path) -> None:
+    """Raises TaskError where ``write`` cannot write ``path``: its name or its folder is wrong."""
+    if path.suffix not in (".mp4", ".png"):
+        raise TaskError(f"cannot write {path.name}; the name must end in .mp4 or .png")
+    if not path.parent.is_dir():
+        raise TaskError(f"cannot write {path}; its folder does not exist")
 
 
 def _load(name: str) -> Callable:
@@ -83,6 +97,7 @@ def main() -> None:
     parser.add_argument("--player", default=EXPERT)
     options = parser.parse_args()
     try:
+        check_out(options.out)
         pictures, success = film(options.task, options.mode, options.robot, options.seed, options.player)
         write(pictures, options.out, 15.0)
     except GazeVlmError as error:

@@ -7,18 +7,23 @@ import pytest
 from synthetic import FRAMES, OPTIONS, squares, write_squares
 
 from gaze_vlm_ros.cli import main as cli
-from gaze_vlm_ros.training.shards.drawing import paint_classes, paint_depth, paint_flow, paint_scene
+from gaze_vlm_ros.cli.look import _listed
+from gaze_vlm_ros.training import record
+from gaze_vlm_ros.training.shards.drawing import LEGEND, paint_classes, paint_depth, paint_flow, paint_scene
+from gaze_vlm_ros.training.shards.lerobot import LeRobotWriter
+from gaze_vlm_ros.training.shards.writer import ShardWriter
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_squares(tmp_path_factory.mktemp("shards"), [2, 3, 4])
+    return write_squares(tmp_path_factory.mktemp("shards"), [2, 3, 4, 7])
 
 
 def test_a_stored_episode_becomes_a_video_and_a_sheet(folder, tmp_path, capsys):
     assert cli.main(["look", str(folder), "--episode", "3", "--out", str(tmp_path)]) == 0
     video, sheet = tmp_path / "episode-00000003.mp4", tmp_path / "episode-00000003.png"
-    assert capsys.readouterr().out.split()[-2:] == [str(video), str(sheet)]
+    said = capsys.readouterr().out.splitlines()
+    assert said[-4:] == [str(video), str(sheet), *LEGEND], "and what the marks mean"
     with av.open(str(video)) as container:
         assert float(container.streams.video[0].average_rate) == OPTIONS.rate_hz
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
@@ -41,15 +46,44 @@ def test_one_shard_and_its_first_episode_are_the_default(folder, tmp_path):
         ([], "name either a shard"),
         (["nowhere"], "nowhere does not exist"),
         (["FOLDER", "--seed", "3"], "name either a shard"),
-        (["FOLDER", "--episode", "99"], "has no episode 99; it has 2 to 4"),
+        (["FOLDER", "--episode", "99"], "has no episode 99; it has 2 to 4, 7"),
         (["EMPTY"], "holds no shard"),
+        (["NOTES"], "notes.txt is no shard (.tar)"),
+        (["FOREIGN"], "foreign.tar is no shard"),
+        (["UNFINISHED"], "unfinished (1 episodes are complete): run the same generate again"),
+        (["LEROBOT"], "is a LeRobot data set"),
+        (["--seed", "7", "--episode", "3"], "leave one out"),
+        (["--seed", "-1"], "--seed must be 0 or more, got -1"),
     ],
 )
-def test_what_cannot_be_shown_is_one_line(folder, tmp_path, capsys, words, said):
-    places = {"FOLDER": str(folder), "EMPTY": str(tmp_path)}
-    assert cli.main(["look", *(places.get(word, word) for word in words)]) == 2
+def test_what_cannot_be_shown_is_one_line(folder, tmp_path, capsys, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    names = ("EMPTY", "UNFINISHED", "LEROBOT", "NOTES", "FOREIGN")
+    places = dict(zip(names, map(tmp_path.joinpath, (*names[:3], "notes.txt", "foreign.tar")), strict=True))
+    places |= {"FOLDER": folder}
+    for name in names[3:]:
+        places[name].write_text("my notes")
+    (tmp_path / "EMPTY").mkdir()
+    ShardWriter(tmp_path / "UNFINISHED", OPTIONS).write(3, squares(3))
+    LeRobotWriter(tmp_path / "LEROBOT", OPTIONS)
+    assert cli.main(["look", *(str(places.get(word, word)) for word in words)]) == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("out", ["/proc/x", "a_file"])
+def test_a_folder_that_takes_nothing_is_refused_before_anything_is_simulated(tmp_path, capsys, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").touch()
+    monkeypatch.setattr(record, "record_episode", lambda *_: pytest.fail("simulates"))
+    assert cli.main(["look", "--seed", "7", "--out", out]) == 2
+    said = capsys.readouterr().err
+    assert f"cannot write to {out}" in said and "name another folder with --out" in said and said.count("\n") == 1
+
+
+def test_many_episodes_are_listed_shortly():
+    assert _listed([1, 3, 4, 5]) == "1, 3 to 5"
+    assert _listed(list(range(0, 40, 2))) == "0, 2, 4, 6, 8, 10, 12, ..., 38"
 
 
 def test_gaze_and_the_gazed_things_outline_are_drawn():

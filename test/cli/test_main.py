@@ -1,6 +1,8 @@
+import argparse
 import importlib
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -17,6 +19,25 @@ def test_each_command_adds_its_arguments_and_runs(name, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main([name, "--help"])
     assert end.value.code == 0 and f"gaze-vlm-ros {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", cli.available())
+def test_the_help_names_every_default(name, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    parser = argparse.ArgumentParser()
+    importlib.import_module(cli.available()[name][0]).add_arguments(parser)
+    for action in parser._actions:
+        if action.option_strings and action.default not in (None, "", False, argparse.SUPPRESS):
+            value = "0/1" if action.dest == "shard" else action.default
+            assert f"default {value}" in said, f"--{action.dest}"
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0 and capsys.readouterr().out == f"gaze-vlm-ros {version('gaze_vlm_ros')}\n"
 
 
 def test_the_help_imports_no_command():

@@ -217,10 +217,19 @@ def test_arm_follows_a_trajectory_and_holds_its_end():
     assert np.abs(state.velocity_rad_s).max() < 0.01
 
 
-@pytest.mark.parametrize("bad", [{"things": 1}, {"things": 15}, {"width": 4}])
+@pytest.mark.parametrize("bad", [{"things": 1}, {"things": 15}, {"width": 4}, {"seed": -1}])
 def test_impossible_configurations_are_named(bad):
-    with pytest.raises(ValueError, match=next(iter(bad)) if "things" in bad else "16x16"):
+    with pytest.raises(ValueError, match="16x16" if "width" in bad else next(iter(bad))):
         SimulationConfig(**bad)
+
+
+@pytest.mark.parametrize("dt_s", [-1.0, float("nan"), float("inf")])
+def test_time_that_cannot_pass_is_refused_and_does_not_stop_the_world(dt_s):
+    simulation = Simulation(SimulationConfig(seed=1))
+    with pytest.raises(ValueError, match="dt_s"):
+        simulation.advance(dt_s)
+    simulation.advance(0.08)
+    assert simulation.time_s == pytest.approx(0.08)
 
 
 @pytest.mark.parametrize("seed", [57, 109])

@@ -159,7 +159,7 @@ class TestBadInput:
 class TestShow:
     def test_film_and_sheet(self, tmp_path):
         pictures = np.zeros((5, 480, 640, 3), np.uint8)
-        assert sheet(pictures).shape == (900, 1600, 3)
+        assert sheet(pictures, 15.0).shape == (900, 1600, 3)
         for name in ("film.mp4", "sheet.png"):
             write(pictures, tmp_path / name, 15.0)
             assert (tmp_path / name).stat().st_size > 0

@@ -1,6 +1,8 @@
 import dataclasses
+import sys
 import warnings
 
+import cv2
 import gymnasium
 import numpy as np
 import pytest
@@ -8,11 +10,38 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_baselines
 from task_examples import TASKS, made, rest
 
+from gaze_vlm_ros.sim.tasks import show
 from gaze_vlm_ros.sim.tasks.bench import BASE_M
 from gaze_vlm_ros.sim.tasks.environment import TaskEnvironment
+from gaze_vlm_ros.sim.tasks.errors import TaskError
 from gaze_vlm_ros.sim.tasks.hand_over import HANDED
 from gaze_vlm_ros.sim.tasks.registry import CONFIGS, environment_id
 from gaze_vlm_ros.sim.tasks.terms import RewardTerm
+
+
+def test_options_of_reset_are_refused():
+    environment = made("PressButton")
+    environment.reset(seed=0, options={})
+    with pytest.raises(TaskError, match="reset takes no options, got 'mode'"):
+        environment.reset(seed=0, options={"mode": "ood_light"})
+    environment.close()
+
+
+@pytest.mark.parametrize(("out", "said"), [("x.gif", "must end in .mp4 or .png"), ("no/x.mp4", "its folder does not")])
+def test_a_film_that_cannot_be_written_is_refused_before_it_is_played(tmp_path, monkeypatch, out, said):
+    monkeypatch.setattr(show, "film", lambda *_: pytest.fail("plays"))
+    monkeypatch.setattr(sys, "argv", ["show", "--task", "Towel-v0", "--out", str(tmp_path / out)])
+    with pytest.raises(SystemExit, match=said):
+        show.main()
+
+
+def test_each_instant_of_a_sheet_has_its_time(tmp_path):
+    show.write(np.full((31, 480, 640, 3), 90, np.uint8), tmp_path / "sheet.png", 15.0)
+    drawn = cv2.imread(str(tmp_path / "sheet.png"))
+    assert drawn.shape == (900, 1600, 3)
+    corners = [drawn[row : row + 40, column : column + 120] for row in (0, 300, 600) for column in (0, 400, 800, 1200)]
+    assert all(corner.max() > 200 for corner in corners)
+    assert not np.array_equal(corners[0], corners[1]), "another time"
 
 
 def trajectory(environment: TaskEnvironment, seed: int, steps: int = 12) -> list:

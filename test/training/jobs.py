@@ -10,6 +10,7 @@ from synthetic import squares
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.training import generate_episodes
+from gaze_vlm_ros.training.crew import run_jobs
 from gaze_vlm_ros.training.shards import manifest
 from gaze_vlm_ros.training.shards.schema import RecordOptions
 
@@ -42,6 +43,13 @@ def complain(what: str) -> None:
     raise GazeVlmError(f"the {what} is empty; fill it")
 
 
-if __name__ == "__main__":
+def linger(marker: str) -> None:
+    Path(marker).write_text(str(os.getpid()))
+    time.sleep(60.0)
+
+
+if __name__ == "__main__" and sys.argv[1] == "linger":
+    list(run_jobs(linger, sys.argv[2:], workers=2))
+elif __name__ == "__main__":
     generate_episodes._make = make_slowly
     generate_episodes.generate(Path(sys.argv[1]), generate_episodes.Request(int(sys.argv[2]), options=OPTIONS), 1)

@@ -14,6 +14,7 @@ import jobs
 import numpy as np
 import pytest
 
+from gaze_vlm_ros.cli import main as cli
 from gaze_vlm_ros.sim.simulation import SimulationConfig
 from gaze_vlm_ros.training import generate_episodes, record
 from gaze_vlm_ros.training.generate_episodes import Request, generate
@@ -154,6 +155,48 @@ def test_eye_and_head_are_coupled_as_asked(monkeypatch, options, coupling):
     monkeypatch.setattr(record, "Simulation", build)
     with pytest.raises(Built):
         record.record_episode(3, options)
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(DataError, match=r"holds thesis.txt and no data set; name an empty or a new folder"):
+        generate(tmp_path, request())
+    with pytest.raises(WriteError, match=r"cannot write to .*thesis.txt \(it is a file\); name another folder"):
+        generate(tmp_path / "thesis.txt", request())
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--workers", "0"], "at least one worker is needed, got 0"),
+        (["--rate", "2.5", "--format", "lerobot"], "a whole number of frames per second, got 2.5"),
+        (["--rate", "0"], "must be above 0 and at most 30 frames per second, got 0"),
+        (["--seconds", "0"], "must last more than 0 s and at most 3600 s, got 0"),
+        (["--shard", "3/2"], "here 0/2 to 1/2; got 3/2"),
+        (["--first-seed", "-1"], "got 1 from seed -1"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_begun(tmp_path, capsys, words, said):
+    folder = tmp_path / "new"
+    assert cli.main(["generate", str(folder), "--episodes", "1", *words]) == 2
+    told = capsys.readouterr()
+    assert said in told.err and told.err.count("\n") == 1 and not told.out
+    assert not folder.exists()
+
+
+def test_how_many_are_there_is_said_with_their_sum(tmp_path, capsys):
+    few = ["--seconds", "1", "--rate", "4", "--workers", "1"]
+    for kind, again in (("webdataset", "1"), ("lerobot", "2")):
+        words = ["generate", str(tmp_path / kind), *few, "--format", kind]
+        sums = []
+        for episodes in ("2", again):
+            assert cli.main([*words, "--episodes", episodes]) == 0
+            *_, counts, digest = capsys.readouterr().out.splitlines()
+            sums.append(digest)
+            assert digest.startswith("sha256 of the data: ") and len(digest) == 20 + 64
+        assert counts == f"0 episodes made, {again} were there already; {tmp_path / kind} holds 2"
+        assert sums[0] == sums[1]
 
 
 def test_an_episode_holds_what_its_schema_says(kitchen):

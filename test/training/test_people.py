@@ -73,7 +73,7 @@ def test_simulated_eyes_rest_on_pictures_as_long_as_their_habits_say():
 
 @needs_osie
 def test_osie_is_read_whole():
-    fixations = people.load_osie()
+    fixations = people.load_osie(OSIE)
     assert len(fixations.person) == 70193
     assert set(fixations.person) == set(range(15))
     assert 0.18 < np.median(fixations.duration_s) < 0.2
@@ -82,7 +82,7 @@ def test_osie_is_read_whole():
 
 @needs_osie
 def test_free_viewing_is_as_near_to_the_other_half_of_the_people_as_asked():
-    everybody = people.load_osie()
+    everybody = people.load_osie(OSIE)
     half = people.HALVES[people.SHIPPED]
     fitted, tested = everybody.of(half), everybody.of(np.setdiff1d(np.arange(15), half))
     shipped = people.held_out(ViewingHabits(), fitted, tested)
@@ -93,7 +93,7 @@ def test_free_viewing_is_as_near_to_the_other_half_of_the_people_as_asked():
 
 @needs_osie
 def test_the_shipped_habits_are_those_of_the_fit():
-    fitted = people.fit(people.load_osie().of(people.HALVES[people.SHIPPED]))
+    fitted = people.fit(people.load_osie(OSIE).of(people.HALVES[people.SHIPPED]))
     for name, value in vars(ViewingHabits()).items():
         assert getattr(fitted, name) == pytest.approx(value, rel=0.05), name
 
@@ -107,13 +107,15 @@ def test_the_neon_sample_has_the_devices_fixations():
     assert durations.max() == pytest.approx(0.711, abs=0.001)
 
 
-def test_missing_data_are_named_with_the_remedy(tmp_path, monkeypatch, capsys):
-    with pytest.raises(GazeVlmError, match=r"osie.fixations\.csv; set GAZE_VLM_TEST_DATA"):
-        people.load_osie(tmp_path)
+def test_missing_data_are_named_with_the_remedy(tmp_path, capsys):
+    with pytest.raises(GazeVlmError, match=r"no .*fixations\.csv; it must be a CSV of OSIE's fixations, image,subject"):
+        people.load_osie(tmp_path / "fixations.csv")
     assert people.load_neon(tmp_path).size == 0
-    monkeypatch.setenv("GAZE_VLM_TEST_DATA", str(tmp_path))
-    assert people.main([]) == 1
-    assert "GAZE_VLM_TEST_DATA" in capsys.readouterr().err
+    assert people.main([str(tmp_path / "fixations.csv")]) == 1
+    assert "fixations.csv; it must be" in capsys.readouterr().err
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(GazeVlmError, match=r"its first line must be image,subject,index,x_px,y_px,duration_ms"):
+        people.load_osie(tmp_path / "other.csv")
 
 
 def moments():

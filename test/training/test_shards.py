@@ -160,6 +160,16 @@ def test_only_the_members_asked_for_are_kept(folder):
         next(read_shards(folder, "holiday"))
 
 
+def test_a_member_that_was_not_read_is_named(folder):
+    episode = next(read_shards(str(folder), members=(RGB, LABELS)))
+    assert episode.picture(RGB, 0).shape == (224, 224, 3)
+    for ask, missing in ((lambda: episode.picture(DEPTH, 0), DEPTH), (lambda: episode.frame(0), FLOW)):
+        with pytest.raises(DataError, match=f"{missing} was not read; add it to members"):
+            ask()
+    with pytest.raises(DataError, match=r"unknown member 'colour.png'; each frame has rgb.jpg"):
+        episode.picture("colour.png", 0)
+
+
 def test_bytes_depend_on_the_seeds_alone(folder, tmp_path):
     """Written backwards, in three goes, with another process' part in between."""
     for seeds in ([4, 3], [11, 10, 9, 2], [8, 7, 6, 5, 1, 0]):

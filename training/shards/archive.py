@@ -29,6 +29,12 @@ def split_name(name: str) -> tuple[int, int, str]:
     raise DataError(f"{name!r} is no member of an episode; names are like 00000012_00003.rgb.jpg")
 
 
+def begins(data: bytes) -> bool:
+    """Whether ``data`` begins with the name of a member, as every shard does, also one that is cut off."""
+    name = data[_NAME].rstrip(b"\0").decode(errors="replace")
+    return _KEY.fullmatch(name) is not None
+
+
 def pack(seed: int, frame: int, members: dict[str, bytes]) -> bytes:
     """One sample as a piece of an archive."""
     pieces = []

@@ -13,6 +13,11 @@ from gaze_vlm_ros.training.shards.schema import EpisodeHeader, FrameRecord, Labe
 
 BACKGROUND, TEXT, MUTED, ACCENT = (22, 24, 28), (236, 238, 240), (150, 156, 164), (255, 196, 64)
 INSTANTS = 6
+LEGEND = (
+    "ring: where the tracker says that the wearer looks; white tail: its samples of the last 200 ms",
+    "yellow outline and word: the thing that the wearer truly looks at; (occluded): hidden, (outside): beyond the edge",
+)
+"""What the marks in the pictures mean."""
 _FONT = cv2.FontFace("sans")
 _NEAR_M, _FAR_M = 0.25, 1.75
 _FASTEST_SHARE = 0.98
@@ -46,7 +51,7 @@ class EpisodeView:
         columns = [self._column(index) for index in _spread(len(self._episode), INSTANTS)]
         gap = np.full((columns[0].shape[0], _GAP, 3), BACKGROUND, np.uint8)
         body = np.hstack([item for column in columns for item in (gap, column)] + [gap])
-        head = np.full((40, body.shape[1], 3), BACKGROUND, np.uint8)
+        head = np.full((40 + 22 * len(LEGEND), body.shape[1], 3), BACKGROUND, np.uint8)
         header = self._header
         said = (
             f"episode {header.seed} · {header.split} · {header.frames} frames at {header.rate_hz:g} Hz · {header.robot}"
@@ -55,6 +60,8 @@ class EpisodeView:
             f"depth {_NEAR_M:g} m red, {_FAR_M:g} m blue · brightest flow {self._fastest_px:.0f} px, hidden next grey"
         )
         _write(head, f"{said} · {scale}", (_GAP, 26), 16, MUTED)
+        for row, line in enumerate(LEGEND):
+            _write(head, line, (_GAP, 48 + 22 * row), 16, MUTED)
         return np.vstack([head, body])
 
     def _column(self, index: int) -> np.ndarray:

@@ -53,7 +53,8 @@ def only_one(folder: Path, name: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         path.touch()
     except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror}") from None
+        why = "it is a file" if folder.is_file() else error.strerror
+        raise WriteError(f"cannot write to {folder} ({why}); name another folder") from None
     with open(path, "w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,6 +11,9 @@ from pathlib import Path
 from gaze_vlm_ros.training.shards import archive
 from gaze_vlm_ros.training.shards.schema import SPLITS, DataError
 
+PARTS = ".parts"
+"""Folder of the episodes that are finished and not yet in a shard."""
+
 
 @dataclass(frozen=True)
 class StoredRange:
@@ -72,6 +75,8 @@ def index_of(path: Path) -> ShardIndex:
 
 def _scan(path: Path) -> ShardIndex:
     data = path.read_bytes()
+    if data and not archive.begins(data):
+        raise DataError(f"{path} is no shard; name a shard or a folder of shards")
     if not data.endswith(archive.END):
         raise DataError(f"{path} is cut off; delete it and generate it again")
     members = [(*archive.split_name(name), first, size) for name, first, size in archive.unpack(data, path)]

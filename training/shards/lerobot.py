@@ -6,6 +6,7 @@ become one, the videos get their places, and last ``meta/info.json`` is written:
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -20,9 +21,10 @@ import pyarrow.parquet as pq
 from gaze_vlm_ros.training.shards import lerobot_meta as meta
 from gaze_vlm_ros.training.shards import manifest
 from gaze_vlm_ros.training.shards.files import PARTIAL, only_one, whole_file, write_atomically
+from gaze_vlm_ros.training.shards.index import PARTS
 from gaze_vlm_ros.training.shards.schema import SPLITS, DataError, Labels, RecordOptions
 from gaze_vlm_ros.training.shards.video import encode_mp4
-from gaze_vlm_ros.training.shards.writer import PARTS, Recording
+from gaze_vlm_ros.training.shards.writer import Recording
 
 _HEADER, _HISTOGRAM = b"episode", b"histogram"
 _TASK = "task"
@@ -33,6 +35,17 @@ def is_finished(folder: Path) -> bool:
     return (folder / meta.INFO_PATH).exists()
 
 
+def lerobot_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of a finished data set's files: equal for equal data, however it was made."""
+    digest = hashlib.sha256()
+    for path in sorted(path for part in ("data", "meta", "videos") for path in (folder / part).rglob("*")):
+        if path.is_file():
+            with open(path, "rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
 class LeRobotWriter:
     """The data set in ``folder``. Any number of processes may write episodes; one finishes it."""
 
@@ -40,11 +53,16 @@ class LeRobotWriter:
 
     def __init__(self, folder: Path, options: RecordOptions) -> None:
         """Raises DataError where ``folder`` holds a data set of another kind, or the rate is no whole number."""
-        if options.rate_hz != int(options.rate_hz):
-            raise DataError(f"LeRobot wants a whole number of frames per second, got {options.rate_hz:g}")
+        self.check(options)
         self.folder, self.options = folder, options
         manifest.claim(folder, self.kind, options)
         self._parts = folder / PARTS
+
+    @staticmethod
+    def check(options: RecordOptions) -> None:
+        """Raises DataError where the rate is no whole number."""
+        if options.rate_hz != int(options.rate_hz):
+            raise DataError(f"LeRobot wants a whole number of frames per second, got {options.rate_hz:g}")
 
     def present(self) -> set[int]:
         """Seeds of the complete episodes."""

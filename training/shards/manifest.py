@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 import gaze_vlm_ros
-from gaze_vlm_ros.training.shards.files import write_atomically
+from gaze_vlm_ros.training.shards.files import PARTIAL, write_atomically
 from gaze_vlm_ros.training.shards.schema import FORMAT, DataError, RecordOptions
 
 FILE = "dataset.json"
@@ -51,6 +51,16 @@ def _sources_digest() -> str:
         for path in sorted(files):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raises DataError where ``folder`` holds something, but no data set."""
+    if not folder.is_dir() or (folder / FILE).exists():
+        return
+    found = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and path.suffix != PARTIAL)
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise DataError(f"{folder} holds {found[0]}{more} and no data set; name an empty or a new folder")
 
 
 def claim(folder: Path, kind: str, options: RecordOptions) -> None:

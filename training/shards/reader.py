@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaze_vlm_ros.training.shards import archive
+from gaze_vlm_ros.training.shards import archive, manifest
 from gaze_vlm_ros.training.shards.codec import (
     DEPTH,
     FLOW,
@@ -23,7 +23,7 @@ from gaze_vlm_ros.training.shards.codec import (
     decode_labels,
     decode_picture,
 )
-from gaze_vlm_ros.training.shards.index import ShardIndex, StoredRange, index_of, shards_of, split_of
+from gaze_vlm_ros.training.shards.index import PARTS, ShardIndex, StoredRange, index_of, shards_of, split_of
 from gaze_vlm_ros.training.shards.schema import SPLITS, DataError, EpisodeHeader, FrameRecord, Labels, Pictures
 
 
@@ -56,12 +56,15 @@ class StoredEpisode:
         return self._named(index, member, lambda data: decode_picture(member, data))
 
     def frame(self, index: int) -> FrameRecord:
-        """All of frame ``index``."""
+        """All of frame ``index``. Raises DataError where the episode was read without some member."""
         flow, occluded = self.picture(FLOW, index)
         still = (self.picture(member, index) for member in (RGB, DEPTH, SEGMENTATION, INSTANCE))
         return FrameRecord(Pictures(*still, flow, occluded), self.labels[index])
 
     def _named(self, index: int, member: str, decode):
+        if member not in self.members:
+            _check_members([member])
+            raise DataError(f"{member} was not read; add it to members")
         try:
             return decode(self.members[member][index])
         except DataError as error:
@@ -88,18 +91,24 @@ def read_episode(index: ShardIndex, place: StoredRange, members: Collection[str]
     return StoredEpisode(place.seed, found)
 
 
-def read_shards(source: Path, split: str | None = None, members: Collection[str] = MEMBERS) -> Iterator[StoredEpisode]:
+def read_shards(
+    source: Path | str, split: str | None = None, members: Collection[str] = MEMBERS
+) -> Iterator[StoredEpisode]:
     """The episodes of a folder of shards, or of one shard, in order of split and seed; of ``split`` alone if given.
 
     ``members`` are those that each frame is to have: the fewer, the faster.
     Raises DataError where there is no shard, or one is damaged.
     """
-    if unknown := set(members) - set(MEMBERS):
-        raise DataError(f"unknown member {sorted(unknown)[0]!r}; each frame has {', '.join(MEMBERS)}")
-    for path in shard_paths(source, split):
+    _check_members(members)
+    for path in shard_paths(Path(source), split):
         index = index_of(path)
         for place in index.episodes:
             yield read_episode(index, place, members)
+
+
+def _check_members(members: Collection[str]) -> None:
+    if unknown := set(members) - set(MEMBERS):
+        raise DataError(f"unknown member {sorted(unknown)[0]!r}; each frame has {', '.join(MEMBERS)}")
 
 
 def shard_paths(source: Path, split: str | None = None) -> list[Path]:
@@ -108,12 +117,23 @@ def shard_paths(source: Path, split: str | None = None) -> list[Path]:
         raise DataError(f"unknown split {split!r}; there are {', '.join(SPLITS)}")
     if not source.exists():
         raise DataError(f"{source} does not exist; make a data set with gaze-vlm-ros generate")
+    if source.is_file() and source.suffix != ".tar":
+        raise DataError(f"{source} is no shard (.tar); name a shard or a folder of shards")
     found = shards_of(source) if source.is_dir() else [source]
     wanted = [path for path in found if split in (None, split_of(path))]
     if not wanted:
         of_split = f" of the split {split!r}" if split else ""
-        raise DataError(f"{source} holds no shard{of_split}; make one with gaze-vlm-ros generate")
+        raise DataError(f"{source} holds no shard{of_split}; {_remedy(source)}")
     return wanted
+
+
+def _remedy(source: Path) -> str:
+    """What to do about a folder without the shards that are looked for."""
+    if (source / manifest.FILE).exists() and manifest.read(source).get("kind") == "lerobot":
+        return "it is a LeRobot data set, which LeRobot reads; only shards are read here"
+    if finished := len(list((source / PARTS).glob("*.tar"))):
+        return f"it is unfinished ({finished} episodes are complete): run the same generate again"
+    return "make one with gaze-vlm-ros generate"
 
 
 def data_digest(folder: Path) -> str:

@@ -39,9 +39,11 @@ class RecordOptions:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate_hz <= MAX_RATE_HZ:
-            raise DataError(f"the rate must lie in 0..{MAX_RATE_HZ:g} frames per second, got {self.rate_hz:g}")
+            raise DataError(
+                f"the rate must be above 0 and at most {MAX_RATE_HZ:g} frames per second, got {self.rate_hz:g}"
+            )
         if not 0.0 < self.seconds <= MAX_SECONDS:
-            raise DataError(f"an episode lasts 0..{MAX_SECONDS:g} s, got {self.seconds:g}")
+            raise DataError(f"an episode must last more than 0 s and at most {MAX_SECONDS:g} s, got {self.seconds:g}")
         if self.frames < 1:
             raise DataError(f"{self.seconds:g} s at {self.rate_hz:g} frames per second hold no frame; record longer")
         if self.split not in (AUTO, *SPLITS):

@@ -17,12 +17,11 @@ from typing import Protocol
 from gaze_vlm_ros.training.shards import archive, manifest
 from gaze_vlm_ros.training.shards.codec import encode_frame
 from gaze_vlm_ros.training.shards.files import PARTIAL, whole_file, write_atomically
-from gaze_vlm_ros.training.shards.index import ShardIndex, StoredRange, index_of, shards_of, split_of
+from gaze_vlm_ros.training.shards.index import PARTS, ShardIndex, StoredRange, index_of, shards_of, split_of
 from gaze_vlm_ros.training.shards.schema import EpisodeHeader, FrameRecord, RecordOptions
 
 BLOCK = 10
 """Seeds of one block: with all labels a shard of 30 s episodes has some 80 MB."""
-PARTS = ".parts"
 
 
 class Recording(Protocol):
@@ -42,6 +41,10 @@ class ShardWriter:
         self.folder, self.options = folder, options
         manifest.claim(folder, self.kind, options)
         self._parts = folder / PARTS
+
+    @staticmethod
+    def check(options: RecordOptions) -> None:
+        """Shards take any options."""
 
     def present(self) -> set[int]:
         """Seeds of the complete episodes, whether in a shard or still a part."""
