@@ -16,9 +16,19 @@ from gaze_vlm_ros.gaze.heatmap import SIGMA_PX, heatmap
 from gaze_vlm_ros.language import OBJECT_KINDS, plain
 from gaze_vlm_ros.training.shards.codec import LABELS, RGB, SEGMENTATION
 from gaze_vlm_ros.training.shards.reader import StoredEpisode, read_shards, shard_paths
-from gaze_vlm_ros.training.shards.schema import SPLITS, DataError
+from gaze_vlm_ros.training.shards.schema import SPLITS, DataError, EpisodeHeader
 
-__all__ = ["SPLITS", "DataError", "Episode", "of_split", "read_episode", "read_episodes", "window_indices"]
+__all__ = [
+    "SPLITS",
+    "DataError",
+    "Episode",
+    "in_camera",
+    "of_split",
+    "read_episode",
+    "read_episodes",
+    "thinned",
+    "window_indices",
+]
 
 FRAME_PERIOD_S = 0.5
 """Frames that training uses; the shards hold more."""
@@ -73,17 +83,15 @@ class Episode:
 def read_episode(stored: StoredEpisode) -> Episode:
     """One episode of a shard, thinned out to one frame in 0.5 s. Raises DataError where its labels cannot be read."""
     header, stamp_s = stored.header, stored.column("time_s")
-    wanted = np.arange(FRAME_PERIOD_S, stamp_s[-1] + 1e-6, FRAME_PERIOD_S)
-    kept = np.unique(np.abs(stamp_s[None] - wanted[:, None]).argmin(axis=1))
+    kept = thinned(stamp_s)
     labels = [stored.labels[index] for index in kept]
     activity = np.array([plain(str(text), "activity") for text in stored.column("activity")])
     jpegs = [np.frombuffer(stored.members[RGB][index], np.uint8) for index in kept]
-    scale = np.array(CAMERA_SIZE) / (header.width, header.height)
     grid = labels[0].patch_label.shape
     segmentations = [stored.picture(SEGMENTATION, index) for index in kept]
 
     def maps(points: Sequence[np.ndarray]) -> np.ndarray:
-        return np.stack([heatmap((item + 0.5) * scale - 0.5, CAMERA_SIZE, grid, SIGMA_PX) for item in points])
+        return np.stack([heatmap(in_camera(item, header), CAMERA_SIZE, grid, SIGMA_PX) for item in points])
 
     return Episode(
         number=header.seed,
@@ -96,7 +104,7 @@ def read_episode(stored: StoredEpisode) -> Episode:
         half_label=np.stack([_middles(item, grid) for item in segmentations]),
         heatmap=maps([item.gaze_carried_px for item in labels]),
         heatmap_input=maps([item.gaze_recent_px for item in labels]),
-        gaze_px=(np.stack([item.gaze_px for item in labels]) + 0.5) * scale - 0.5,
+        gaze_px=in_camera(np.stack([item.gaze_px for item in labels]), header),
         activity=activity[kept],
         event=np.array([plain(item.event, "event") for item in labels]),
         event_time_s=np.array([item.event_time_s for item in labels]),
@@ -104,6 +112,17 @@ def read_episode(stored: StoredEpisode) -> Episode:
         activity_start_s=_start_s(activity, stamp_s)[kept],
         visible=np.stack([_shown(item, header.classes) for item in segmentations]),
     )
+
+
+def thinned(stamp_s: np.ndarray) -> np.ndarray:
+    """Indices of the frames that training uses, one in FRAME_PERIOD_S."""
+    wanted = np.arange(FRAME_PERIOD_S, stamp_s[-1] + 1e-6, FRAME_PERIOD_S)
+    return np.unique(np.abs(stamp_s[None] - wanted[:, None]).argmin(axis=1))
+
+
+def in_camera(points_px: np.ndarray, header: EpisodeHeader) -> np.ndarray:
+    """Points (..., 2) [px] of an episode's pictures in a picture of CAMERA_SIZE."""
+    return (points_px + 0.5) * (np.array(CAMERA_SIZE) / (header.width, header.height)) - 0.5
 
 
 def _start_s(activity: np.ndarray, stamp_s: np.ndarray) -> np.ndarray:
