@@ -82,14 +82,14 @@ def train_pixels(
 ) -> Opened:
     """Trains on the shards of ``data``; ``out`` gets state, curve and ``checkpoint/``; what it holds is resumed."""
     opened = settings.open(loop.seed)
-    accelerator = accelerator_for(settings.dtype, layers_of(opened.wrapped) if settings.fsdp else None, cpu)
-    watch = watcher(out, tensorboard and accelerator.is_main_process)
     wrapped = opened.wrapped
+    source = Source(data, "train", wrapped.grid, FRAMES, SPACING_S, settings.buffer, loop.seed)
+    checked = first_windows(Source(data, "validation", wrapped.grid, FRAMES, SPACING_S), settings.validation)
+    accelerator = accelerator_for(settings.dtype, layers_of(wrapped) if settings.fsdp else None, cpu)
+    watch = watcher(out, tensorboard and accelerator.is_main_process)
     if settings.checkpointing:
         wrapped.enable_gradient_checkpointing()
     questions = Questions(opened.tokenizer, wrapped.model.config.image_token_id, FRAMES)
-    source = Source(data, "train", wrapped.grid, FRAMES, SPACING_S, settings.buffer, loop.seed)
-    checked = first_windows(Source(data, "validation", wrapped.grid, FRAMES, SPACING_S), settings.validation)
     about = {**asdict(settings), "dtype": accelerator.mixed_precision, "data": data_digest(data)}
     run = Run(accelerator, wrapped, loop, every or Every(), out, about | {"processes": accelerator.num_processes})
     opened = Opened(accelerator.unwrap_model(run.model), opened.tokenizer, opened.normal)

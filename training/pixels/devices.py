@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from accelerate import Accelerator, FullyShardedDataParallelPlugin
 
@@ -43,8 +45,10 @@ def accelerator_for(dtype: str, fsdp_layers: list[str] | None, cpu: bool = False
     classes. ``cpu``: leave a GPU alone. Raises DeviceError for a ``dtype`` that the device lacks and for FSDP in a
     single process.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() and not cpu else "cpu")
-    plugin = None
+    device = torch.device("cpu" if cpu or not torch.cuda.is_available() else "cuda")
+    mixed, plugin = DTYPES[chosen_dtype(dtype, device)], None
+    if fsdp_layers and int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        raise DeviceError("FSDP divides a model among processes, but there is one; use torchrun, or leave --fsdp out")
     if fsdp_layers:
         plugin = FullyShardedDataParallelPlugin(
             fsdp_version=2,
@@ -52,7 +56,4 @@ def accelerator_for(dtype: str, fsdp_layers: list[str] | None, cpu: bool = False
             transformer_cls_names_to_wrap=fsdp_layers,
             cpu_ram_efficient_loading=False,
         )
-    accelerator = Accelerator(cpu=cpu, mixed_precision=DTYPES[chosen_dtype(dtype, device)], fsdp_plugin=plugin)
-    if fsdp_layers and accelerator.num_processes < 2:
-        raise DeviceError("FSDP divides a model among processes, but there is one; use torchrun, or leave --fsdp out")
-    return accelerator
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed, fsdp_plugin=plugin)

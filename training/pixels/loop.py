@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import rich.progress
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
@@ -176,7 +177,8 @@ class Run:
         self._accelerator.wait_for_everyone()
 
     @contextlib.contextmanager
-    def _progress(self) -> Iterator[tuple[Progress, TaskID]]:
+    def _progress(self) -> Iterator[tuple[rich.progress.Progress, TaskID]]:
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-        with Progress(*columns, disable=not self._accelerator.is_main_process) as bar:
+        shown = Progress(*columns) if self._accelerator.is_main_process else rich.progress.Progress(disable=True)
+        with shown as bar:
             yield bar, bar.add_task(self._folder.name, total=self._loop.steps, completed=self.position.step)

@@ -83,8 +83,8 @@ class Stream:
         self._paths = shard_paths(source.data, source.split)
         if len(self._paths) < of:
             raise DataError(
-                f"{source.data} has {len(self._paths)} shards of the split {source.split!r} for the {of} data workers of"
-                " all processes; use fewer --workers or processes, or generate smaller shards"
+                f"{source.data} has {len(self._paths)} shards of the split {source.split!r} for the {of} data workers"
+                " of all processes; use fewer --workers or processes, or generate smaller shards"
             )
 
     def epoch(self) -> Iterator[Window]:
