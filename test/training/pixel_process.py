@@ -1,6 +1,5 @@
 """One process of test_pixels_processes: trains, and writes down which windows it saw and what it has learnt."""
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -10,21 +9,21 @@ from safetensors.torch import save_file
 
 from gaze_vlm_ros.training import train_pixels as command
 from gaze_vlm_ros.training.loop import LoopSettings
-from gaze_vlm_ros.training.pixels.loop import Every, Streams
+from gaze_vlm_ros.training.pixels.loop import Every
+from gaze_vlm_ros.training.pixels.windows import EpisodeWindows
 from gaze_vlm_ros.training.train_pixels import PixelSettings
 
 
 def main(data: str, out: str, fsdp: str) -> None:
     torch.set_num_threads(1)
-    seen, take = [], Streams.take
+    seen, decode = [], EpisodeWindows.decode
 
-    def noted(self, batch):
-        pairs = zip(batch.frames, batch.target, batch.gaze, strict=True)
-        assert not batch.place.epoch  # where windows would come again
-        seen.extend(hashlib.sha256(b"".join(t.numpy().tobytes() for t in pair)).hexdigest() for pair in pairs)
-        return take(self, batch)
+    def noted(self, number):
+        if self.stored.header.split == "train":
+            seen.append((self.stored.seed, number))
+        return decode(self, number)
 
-    Streams.take = noted
+    EpisodeWindows.decode = noted
     settings = PixelSettings("tiny:internvl", batch=4, validation=2, dtype="float32", fsdp=fsdp == "fsdp")
     loop = LoopSettings(minutes=None, steps=4, learning_rate=3e-3)
     opened = command.train_pixels(Path(data), Path(out), loop, settings, Every(4, 4, 4), cpu=True)
