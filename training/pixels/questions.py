@@ -17,6 +17,7 @@ from gaze_vlm_ros.types import PredictionKind
 from gaze_vlm_ros.vlm.tokenizer import BOS, EOS, KINDS, PAD, UNKNOWN, SentenceTokenizer
 from gaze_vlm_ros.vlm.trie import plain_sentences
 from gaze_vlm_ros.vlm.wrap.errors import WrapCheckpointError, WrapError
+from gaze_vlm_ros.vlm.wrap.grammar import TokenTree
 
 QUESTIONS = {
     PredictionKind.ACTIVITY: "what is the wearer doing now ?",
@@ -71,6 +72,11 @@ class Questions:
         places = torch.arange(padded.shape[1])
         is_text = places < lengths
         return Rows(padded, is_text & (places >= asked), is_text.long(), torch.tensor([w for w, _ in told]))
+
+    def trees(self) -> list[TokenTree]:
+        """The grammar of each question, in the order of KINDS, for ``GrammarDecoder``."""
+        sentences = [plain_sentences(kind) for kind in KINDS]
+        return [TokenTree({text: [*self._encode(text), self.end_id] for text in texts}) for texts in sentences]
 
     def text(self, ids: Sequence[int]) -> str:
         """What was said, up to its end."""
