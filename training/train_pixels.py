@@ -20,7 +20,7 @@ from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.loop import LoopSettings
 from gaze_vlm_ros.training.pixels.board import watcher
 from gaze_vlm_ros.training.pixels.card import write_card
-from gaze_vlm_ros.training.pixels.devices import DTYPES, accelerator_for
+from gaze_vlm_ros.training.pixels.devices import DTYPES, accelerator_for, fsdp_is_asked
 from gaze_vlm_ros.training.pixels.evaluation import forward, scores
 from gaze_vlm_ros.training.pixels.loop import Every, Run
 from gaze_vlm_ros.training.pixels.models import Opened, layers_of, open_model
@@ -85,7 +85,7 @@ def train_pixels(
     wrapped = opened.wrapped
     source = Source(data, "train", wrapped.grid, FRAMES, SPACING_S, settings.buffer, loop.seed)
     checked = first_windows(Source(data, "validation", wrapped.grid, FRAMES, SPACING_S), settings.validation)
-    accelerator = accelerator_for(settings.dtype, layers_of(wrapped) if settings.fsdp else None, cpu)
+    accelerator = accelerator_for(settings.dtype, layers_of(wrapped) if settings.fsdp else [], cpu)
     watch = watcher(out, tensorboard and accelerator.is_main_process)
     if settings.checkpointing:
         wrapped.enable_gradient_checkpointing()
@@ -168,7 +168,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--gaze-dropout", type=float, default=PixelSettings.gaze_dropout)
     parser.add_argument("--gradient-checkpointing", action="store_true", help="less memory, more time")
     parser.add_argument("--dtype", choices=["auto", *DTYPES], default="auto", help="auto: bfloat16 where there is any")
-    parser.add_argument("--fsdp", action="store_true", help="divide weights and optimiser among the processes")
+    parser.add_argument(
+        "--fsdp", action="store_true", default=fsdp_is_asked(), help="divide weights and optimiser among the processes"
+    )
     parser.add_argument("--cpu", action="store_true", help="leave a GPU alone")
     parser.add_argument("--workers", type=int, default=0, help="processes that decode, per process (%(default)s)")
     parser.add_argument("--validation-windows", type=int, default=PixelSettings.validation)

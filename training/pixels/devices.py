@@ -14,6 +14,11 @@ DTYPES = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 """Number formats of the multiplications, and what accelerate calls them."""
 
 
+def fsdp_is_asked() -> bool:
+    """Whether accelerate's own configuration asks for FSDP; what else it says of it holds too."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true")
+
+
 class DeviceError(GazeVlmError):
     """Something that the device lacks."""
 
@@ -38,10 +43,10 @@ def chosen_dtype(wanted: str, device: torch.device) -> str:
     return wanted
 
 
-def accelerator_for(dtype: str, fsdp_layers: list[str] | None, cpu: bool = False) -> Accelerator:
+def accelerator_for(dtype: str, fsdp_layers: list[str], cpu: bool = False) -> Accelerator:
     """What accelerate makes of torchrun's, or accelerate's own, environment.
 
-    ``fsdp_layers``: divide weights, gradients and moments among the processes (FSDP2), layer by layer of these
+    ``fsdp_layers``: if not empty, divide weights, gradients and moments among the processes (FSDP2), layer by layer of these
     classes. ``cpu``: leave a GPU alone. Raises DeviceError for a ``dtype`` that the device lacks and for FSDP in a
     single process.
     """
