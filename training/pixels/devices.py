@@ -46,7 +46,7 @@ def chosen_dtype(wanted: str, device: torch.device) -> str:
 def accelerator_for(dtype: str, fsdp_layers: list[str], cpu: bool = False) -> Accelerator:
     """What accelerate makes of torchrun's, or accelerate's own, environment.
 
-    ``fsdp_layers``: if not empty, divide weights, gradients and moments among the processes (FSDP2), layer by layer of these
+    ``fsdp_layers``: if any, divide weights, gradients and moments among the processes (FSDP2), layer by layer of these
     classes. ``cpu``: leave a GPU alone. Raises DeviceError for a ``dtype`` that the device lacks and for FSDP in a
     single process.
     """
