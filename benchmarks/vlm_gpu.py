@@ -7,7 +7,9 @@ benchmarks/README.md says what each key is.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -162,9 +164,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="a tiny model and few turns; the figures mean nothing")
     options = parser.parse_args(arguments)
     size, count = ("tiny", 4) if options.quick else (options.size, options.predictions)
-    print(
-        json.dumps(measure(f"{size}:{options.family}", options.mode, count, options.seed, options.dtype, options.cpu))
-    )
+    model = f"{size}:{options.family}"
+    with contextlib.redirect_stdout(sys.stderr):
+        line = measure(model, options.mode, count, options.seed, options.dtype, options.cpu)
+    print(json.dumps(line))
 
 
 if __name__ == "__main__":
