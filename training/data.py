@@ -18,7 +18,17 @@ from gaze_vlm_ros.training.shards.codec import LABELS, RGB, SEGMENTATION
 from gaze_vlm_ros.training.shards.reader import StoredEpisode, read_shards, shard_paths
 from gaze_vlm_ros.training.shards.schema import SPLITS, DataError
 
-__all__ = ["SPLITS", "DataError", "Episode", "of_split", "read_episode", "read_episodes", "window_indices"]
+__all__ = [
+    "SPLITS",
+    "DataError",
+    "Episode",
+    "in_camera",
+    "of_split",
+    "read_episode",
+    "read_episodes",
+    "thinned",
+    "window_indices",
+]
 
 FRAME_PERIOD_S = 0.5
 """Frames that training uses; the shards hold more."""
@@ -73,9 +83,7 @@ class Episode:
 def read_episode(stored: StoredEpisode) -> Episode:
     """One episode of a shard, thinned out to one frame in 0.5 s. Raises DataError where its labels cannot be read."""
     header, stamp_s = stored.header, stored.column("time_s")
-    wanted = np.arange(FRAME_PERIOD_S, stamp_s[-1] + 1e-6, FRAME_PERIOD_S)
-    kept = np.unique(np.abs(stamp_s[None] - wanted[:, None]).argmin(axis=1))
-    size = header.width, header.height
+    kept, size = thinned(stamp_s), (header.width, header.height)
     labels = [stored.labels[index] for index in kept]
     activity = np.array([plain(str(text), "activity") for text in stored.column("activity")])
     jpegs = [np.frombuffer(stored.members[RGB][index], np.uint8) for index in kept]
@@ -96,7 +104,7 @@ def read_episode(stored: StoredEpisode) -> Episode:
         half_label=np.stack([_middles(item, grid) for item in segmentations]),
         heatmap=maps([item.gaze_carried_px for item in labels]),
         heatmap_input=maps([item.gaze_recent_px for item in labels]),
-        gaze_px=_live(np.stack([item.gaze_px for item in labels]), size),
+        gaze_px=in_camera(np.stack([item.gaze_px for item in labels]), size),
         activity=activity[kept],
         event=np.array([plain(item.event, "event") for item in labels]),
         event_time_s=np.array([item.event_time_s for item in labels]),
@@ -106,15 +114,21 @@ def read_episode(stored: StoredEpisode) -> Episode:
     )
 
 
+def thinned(stamp_s: np.ndarray) -> np.ndarray:
+    """Indices of the frames that training uses, one in FRAME_PERIOD_S."""
+    wanted = np.arange(FRAME_PERIOD_S, stamp_s[-1] + 1e-6, FRAME_PERIOD_S)
+    return np.unique(np.abs(stamp_s[None] - wanted[:, None]).argmin(axis=1))
+
+
 def gaze_heatmap(points_px: np.ndarray, picture_size: tuple[int, int], grid: tuple[int, int]) -> np.ndarray:
     """Heatmap (rows, columns) of gaze points (K, 2) in a stored picture of ``picture_size`` (width, height), as a live
     model gets it.
     """
-    return heatmap(_live(points_px, picture_size), CAMERA_SIZE, grid, SIGMA_PX)
+    return heatmap(in_camera(points_px, picture_size), CAMERA_SIZE, grid, SIGMA_PX)
 
 
-def _live(points_px: np.ndarray, picture_size: tuple[int, int]) -> np.ndarray:
-    """Points (..., 2) of a stored picture where they lie in one of CAMERA_SIZE."""
+def in_camera(points_px: np.ndarray, picture_size: tuple[int, int]) -> np.ndarray:
+    """Points (..., 2) [px] of a stored picture in a picture of CAMERA_SIZE."""
     return (points_px + 0.5) * (np.array(CAMERA_SIZE) / picture_size) - 0.5
 
 

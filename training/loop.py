@@ -84,7 +84,8 @@ def train(
     Raises LoopError where the loss is not finite, RunError where ``folder`` cannot be continued.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.learning_rate, betas=(0.9, 0.98))
+    groups = parameter_groups(model, settings.weight_decay)
+    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98))
     signature = json.dumps({**asdict(settings), **about}, sort_keys=True, default=str)
     position = load_state(folder / "state.safetensors", model, optimizer, signature)
     curve, state = Curve(folder / "curve.csv", position.step), folder / "state.safetensors"
@@ -148,7 +149,7 @@ def _next_evaluation(settings: LoopSettings, position: Position) -> float:
     return min(math.floor(settings.progress(position) * settings.evaluations + 1) / settings.evaluations, 1.0)
 
 
-def _groups(model: nn.Module, weight_decay: float) -> list[dict]:
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Matrices decay; biases, gains and embeddings of positions do not."""
     trained = [p for p in model.parameters() if p.requires_grad]
     return [

@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_safetensors
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
+WEIGHT = "weight."
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
@@ -26,22 +27,64 @@ class RunError(GazeVlmError):
 
 @dataclass(frozen=True)
 class Position:
-    """Where a run stands: optimiser steps done, seconds spent, and the settings that it was started with."""
+    """Where a run stands: optimiser steps done, seconds spent, the settings that it was started with, and where it is
+    in data that stream by."""
 
     step: int = 0
     elapsed_s: float = 0.0
     settings: str = ""
+    data: str = ""
 
 
 def save_state(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, position: Position) -> None:
     """Writes the trained weights, the running means and the moments of the optimiser as safetensors (no pickle)."""
+    write_state(path, collect_state(model, optimizer), position)
+
+
+def collect_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+    """What ``save_state`` writes. Where tensors are divided among processes, all of them have to call this."""
     tensors = {f"buffer.{name}": buffer.contiguous() for name, buffer in _running(model)}
-    for name, parameter in _trained(model):
-        tensors[f"weight.{name}"] = parameter.detach().contiguous()
+    tensors |= collect_weights(model)
+    for name, parameter in trained(model):
         for moment in _MOMENTS if parameter in optimizer.state else ():  # a part that no loss reaches has none
-            tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment].contiguous()
-    metadata = {"step": str(position.step), "elapsed_s": repr(position.elapsed_s), "settings": position.settings}
+            tensors[f"{moment}.{name}"] = whole(optimizer.state[parameter][moment])
+    return tensors
+
+
+def collect_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The trained weights, under WEIGHT and their names, in the order of ``trained``; called as ``collect_state``."""
+    return {WEIGHT + name: whole(parameter) for name, parameter in trained(model)}
+
+
+def write_state(path: Path, tensors: dict[str, Tensor], position: Position) -> None:
+    """Writes ``tensors`` of ``collect_state``; one process is enough."""
+    metadata = {
+        "step": str(position.step),
+        "elapsed_s": repr(position.elapsed_s),
+        "settings": position.settings,
+        "data": position.data,
+    }
     write_atomically(path, save_safetensors(tensors, metadata))
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """``tensor`` without its gradient; put together from all processes where they hold parts of it."""
+    tensor = tensor.detach()
+    return (tensor.full_tensor() if _is_divided(tensor) else tensor).contiguous()
+
+
+def _is_divided(tensor: Tensor) -> bool:
+    """Whether this is torch's DTensor, of which each process holds a part."""
+    return hasattr(tensor, "full_tensor")
+
+
+def _shaped_as(tensor: Tensor, like: Tensor) -> Tensor:
+    """The whole ``tensor`` on the device of ``like``, divided among the processes as it is."""
+    if not _is_divided(like):
+        return tensor.to(like.device)
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
 
 
 def load_state(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, settings: str) -> Position:
@@ -60,23 +103,24 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, setti
                 raise RunError(f"{path} was started with other settings ({changed}); {remedy}")
             step = int(metadata["step"])
             known = set(file.keys())
-            for name, parameter in _trained(model):
-                parameter.data.copy_(file.get_tensor(f"weight.{name}"))
+            for name, parameter in trained(model):
+                parameter.data.copy_(_shaped_as(file.get_tensor(WEIGHT + name), parameter))
                 if f"{_MOMENTS[0]}.{name}" in known:
-                    moments = {moment: file.get_tensor(f"{moment}.{name}") for moment in _MOMENTS}
+                    moments = {m: _shaped_as(file.get_tensor(f"{m}.{name}"), parameter) for m in _MOMENTS}
                     optimizer.state[parameter] = {"step": torch.tensor(float(step)), **moments}
             for name, buffer in _running(model):
                 buffer.copy_(file.get_tensor(f"buffer.{name}"))
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{path} does not hold the state of this run ({error}); {remedy}") from None
-    return Position(step, float(metadata["elapsed_s"]), settings)
+    return Position(step, float(metadata["elapsed_s"]), settings, metadata.get("data", ""))
 
 
-def _trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+def trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """The parameters that a run changes, by name."""
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
-def _running(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+def _running(model: nn.Module) -> list[tuple[str, Tensor]]:
     """What batch norms keep of earlier batches."""
     norms = [(name, module) for name, module in model.named_modules() if isinstance(module, _BatchNorm)]
     return [(f"{name}.{key}", buffer) for name, module in norms for key, buffer in module.named_buffers()]

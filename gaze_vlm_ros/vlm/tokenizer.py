@@ -39,6 +39,11 @@ class SentenceTokenizer:
     def load(cls, path: Path) -> SentenceTokenizer:
         return cls(Tokenizer.from_file(str(path)))
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the tokenizers library beneath."""
+        return self._tokenizer
+
     def save(self, path: Path) -> None:
         self._tokenizer.save(str(path))
 

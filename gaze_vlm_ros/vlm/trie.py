@@ -124,7 +124,7 @@ class _Builder:
         number = len(self._edges)
         self._edges.append({})
         for word, rest in tree.items():
-            path, behind = _forced(word, rest)
+            path, behind = forced(word, rest)
             if isinstance(behind, str):
                 self._texts.append(behind)
                 self._edges[number][word] = -len(self._texts), []
@@ -145,7 +145,7 @@ class _Builder:
         return SentenceTrie(torch.tensor(roots), following, path, length, tuple(self._texts))
 
 
-def _forced(word: int, behind: dict | str) -> tuple[list[int], dict | str]:
+def forced(word: int, behind: dict | str) -> tuple[list[int], dict | str]:
     """``word`` and all words after it that have no other beside them; what lies behind, a tree or a whole sentence."""
     path = [word]
     while isinstance(behind, dict) and len(behind) == 1:

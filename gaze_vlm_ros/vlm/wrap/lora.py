@@ -12,7 +12,15 @@ from gaze_vlm_ros.vlm.wrap.errors import WrapCheckpointError, WrapError
 if TYPE_CHECKING:
     from peft import LoraConfig
 
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+def plain_config(rank: int) -> LoraConfig:
+    """Adapters of ``rank`` at every matrix of a language model's layers, in all families."""
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(TARGETS))
 
 
 def inject(language_model: nn.Module, config: LoraConfig) -> None:

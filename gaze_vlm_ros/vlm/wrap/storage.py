@@ -45,14 +45,18 @@ def read_model(folder: Path, dtype: torch.dtype | str) -> tuple[PreTrainedModel,
 
     Raises WrapCheckpointError naming the file at fault, WrapError for a family that cannot be wrapped.
     """
-    if not folder.is_dir():
-        raise WrapCheckpointError(f"{folder} is no folder; give the one that save_pretrained wrote, nothing is fetched")
-    for names in ((SETTINGS,), (BLOCK,), ("config.json",), MODEL_WEIGHTS):
-        if not any((folder / name).is_file() for name in names):
-            raise WrapCheckpointError(
-                f"{folder / names[0]} is missing; only safetensors are read, save the wrapped model again"
-            )
+    _require(folder, (SETTINGS,), (BLOCK,))
     settings, adapted = _read_settings(folder / SETTINGS)
+    model = read_plain(folder, dtype)
+    return model, settings, adapted
+
+
+def read_plain(folder: Path, dtype: torch.dtype | str) -> PreTrainedModel:
+    """A model as transformers saves it, of a family that can be wrapped; nothing is fetched.
+
+    Raises WrapCheckpointError naming the file at fault, WrapError for a family that cannot be wrapped.
+    """
+    _require(folder, ("config.json",), MODEL_WEIGHTS)
     local = {"local_files_only": True, "trust_remote_code": False}
     try:
         family_of(AutoConfig.from_pretrained(folder, **local))
@@ -70,7 +74,7 @@ def read_model(folder: Path, dtype: torch.dtype | str) -> tuple[PreTrainedModel,
             f"the weights in {folder} are of another shape than its config.json: {len(wrong)} tensors differ, as "
             f"{wrong[0]}; save the wrapped model again"
         )
-    return model, settings, adapted
+    return model
 
 
 def fill(wrapped: WrappedVLM, folder: Path, adapted: bool) -> None:
@@ -83,6 +87,17 @@ def fill(wrapped: WrappedVLM, folder: Path, adapted: bool) -> None:
         wrapped.add_lora(lora.read_config(folder / ADAPTER))
         path = folder / ADAPTER / lora.WEIGHTS
         lora.fill(wrapped.language_model, _read_tensors(path), path)
+
+
+def _require(folder: Path, *files: tuple[str, ...]) -> None:
+    """Raises WrapCheckpointError where ``folder`` lacks one of ``files``, of which each may have several names."""
+    if not folder.is_dir():
+        raise WrapCheckpointError(f"{folder} is no folder; give the one that save_pretrained wrote, nothing is fetched")
+    for names in files:
+        if not any((folder / name).is_file() for name in names):
+            raise WrapCheckpointError(
+                f"{folder / names[0]} is missing; only safetensors are read, save the wrapped model again"
+            )
 
 
 def _read_settings(path: Path) -> tuple[WrapSettings, bool]:

@@ -106,7 +106,7 @@ class WrappedVLM(nn.Module):
         check_scored(scored, ids)
         tokens = self.encode(frames)
         attended = self._attend(tokens, gaze)
-        prompt, embedded, positions = self._prepare(tokens, attended, ids, mask)
+        prompt, embedded, positions = self.prepare(tokens, attended, ids, mask)
         logits = self.model(
             inputs_embeds=embedded, attention_mask=prompt.mask, position_ids=positions, use_cache=False
         ).logits
@@ -132,10 +132,33 @@ class WrappedVLM(nn.Module):
         if mask is not None and not mask[:, -1].all():
             raise WrapError("prompts to go on from must be padded on the left; set padding_side='left'")
         tokens = self.encode(frames)
-        prompt, embedded, positions = self._prepare(tokens, self._attend(tokens, gaze), ids, mask)
+        prompt, embedded, positions = self.prepare(tokens, self._attend(tokens, gaze), ids, mask)
         return self.model.generate(
             inputs_embeds=embedded, attention_mask=prompt.mask, position_ids=positions, **options
         )
+
+    def prepare(
+        self, tokens: Tensor, attended: BlockOutput, ids: Tensor, mask: Tensor | None
+    ) -> tuple[Prompt, Tensor, Tensor]:
+        """The rewritten prompts, their embeddings (B, L', D) with the frames in place, and their positions.
+
+        ``tokens`` (B, T, P, D) of ``encode``, ``attended`` what ``attend`` made of them.
+        """
+        batch, frames = tokens.shape[:2]
+        mask = torch.ones_like(ids) if mask is None else mask
+        check_ids(ids, mask, batch)
+        ids, mask = ids.to(self.model.device), mask.to(self.model.device, torch.long)
+        image_token, (rows, cols) = self.model.config.image_token_id, self.output_shape
+        prompt = rewrite_placeholders(
+            ids, mask, image_token, frames, self.family.own_count(self.grid), rows * cols, self.family.single_crop
+        )
+        image = prompt.ids == image_token
+        positions = self.family.positions(self.model, image, prompt.mask, self.output_shape)
+        features = attended.features
+        if self.modulation is not None:
+            features = self.modulation(tokens.to(features), attended, self.grid.shape)
+        embedded = self.model.get_input_embeddings()(prompt.ids)
+        return prompt, embedded.masked_scatter(image[..., None], features.to(embedded)), positions
 
     def add_lora(self, config: LoraConfig) -> None:
         """Puts adapters into the language model and freezes all else but the gaze block.
@@ -184,26 +207,6 @@ class WrappedVLM(nn.Module):
         check_heatmap("gaze", gaze, tokens[..., 0])
         gaze = gaze.to(tokens.device, torch.float32)
         return self.block(tokens, gaze, gaze.sum(-1) > 0)
-
-    def _prepare(
-        self, tokens: Tensor, attended: BlockOutput, ids: Tensor, mask: Tensor | None
-    ) -> tuple[Prompt, Tensor, Tensor]:
-        """The rewritten prompts, their embeddings (B, L', D) with the frames in place, and their positions."""
-        batch, frames = tokens.shape[:2]
-        mask = torch.ones_like(ids) if mask is None else mask
-        check_ids(ids, mask, batch)
-        ids, mask = ids.to(self.model.device), mask.to(self.model.device, torch.long)
-        image_token, (rows, cols) = self.model.config.image_token_id, self.output_shape
-        prompt = rewrite_placeholders(
-            ids, mask, image_token, frames, self.family.own_count(self.grid), rows * cols, self.family.single_crop
-        )
-        image = prompt.ids == image_token
-        positions = self.family.positions(self.model, image, prompt.mask, self.output_shape)
-        features = attended.features
-        if self.modulation is not None:
-            features = self.modulation(tokens.to(features), attended, self.grid.shape)
-        embedded = self.model.get_input_embeddings()(prompt.ids)
-        return prompt, embedded.masked_scatter(image[..., None], features.to(embedded)), positions
 
     def _scored(self, prompt: Prompt, scored: Tensor) -> Tensor:
         """``scored`` of the original prompts, carried to the rewritten ones; never padding or a frame."""
