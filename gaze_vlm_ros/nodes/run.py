@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -17,11 +16,11 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from gaze_vlm_ros.environment import end_with
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.graph import PARENT_VARIABLE
 
 ENDS_WITHIN_S = 8.0
-_PR_SET_PDEATHSIG = 1
 
 
 def run(make: Callable[[], Node]) -> int:
@@ -30,7 +29,8 @@ def run(make: Callable[[], Node]) -> int:
     Returns, with the exit code, only where the node could not be made. The node lives in a thread, so that the main
     thread can wait for signals: an executor that waits hears none.
     """
-    _follow_parent()
+    if parent := os.environ.get(PARENT_VARIABLE):
+        end_with(int(parent))
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: asked.append(received))
@@ -101,16 +101,6 @@ def _end_within(seconds: float) -> None:
     timer = threading.Timer(seconds, os._exit, args=(3,))
     timer.daemon = True
     timer.start()
-
-
-def _follow_parent() -> None:
-    """Asks the kernel for SIGTERM when the process that started the graph ends, even by SIGKILL."""
-    parent = os.environ.get(PARENT_VARIABLE)
-    if parent is None or not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(parent):
-        sys.exit(3)
 
 
 def _program() -> str:
