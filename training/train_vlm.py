@@ -1,4 +1,4 @@
-"""Stage 3: gaze block and language model learn from cached tokens, ``CE + lambda * KL(gaze || attention)``.
+"""Stage 4: gaze block and language model learn from cached tokens, ``CE + lambda * KL(gaze || attention)``.
 
 Every training window is given its gaze as input or not, by a coin (gaze drop-out), so that one checkpoint serves both.
 The KL counts only where gaze was NOT given. There it is the paper's regulariser: attention has to find from RGB where
@@ -9,7 +9,7 @@ mean that lambda weighs.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
@@ -33,6 +33,8 @@ from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS
 
 VALIDATION_WINDOWS = 320
+NAMING = "naming"
+"""The stage after which block and language model know the names of things."""
 VLM_LOOP = LoopSettings(minutes=20.0, learning_rate=8e-4)
 
 
@@ -112,7 +114,8 @@ def train_vlm(
     version = f"{data.data_sha256[:8]}-{loop.seed}"
     about_model = {"horizon_s": _horizon_s(data), "name": name or model.config.name, "version": version}
     config = replace(model.config, output=output, **about_model)
-    model = with_fresh_language(model, config)
+    stages = load_stages(encoder)
+    model = starting_model(model, config, stages)
     model.freeze_encoder()
     sentences = Sentences(data.columns, tokenizer, model.config.image_tokens)
     windows, checked = data.of_split("train"), data.of_split("validation")
@@ -138,7 +141,6 @@ def train_vlm(
     }
     position = train(model, losses, evaluate, loop, out, about)
     model.eval()
-    stages = load_stages(encoder)
     final = torch.no_grad()(evaluate)()
     stages.append(
         Stage(
@@ -178,6 +180,22 @@ def _horizon_s(data: TokenSet) -> float:
     rows = data.last(data.of_split("train"))
     ahead = (data.columns["event_time_s"] - data.columns["stamp_s"])[rows][data.columns["event"][rows] != ""]
     return round(float(np.nanpercentile(ahead, 90)), 2)
+
+
+def starting_model(pretrained: GazeVLM, config: GazeVLMConfig, stages: Sequence[Stage]) -> GazeVLM:
+    """What training begins with: the encoder of ``pretrained``, and its block and language model too where NAMING was
+    the last of its ``stages``; else new ones. Raises SettingsError where they are of another depth than ``config``.
+    """
+    model = with_fresh_language(pretrained, config)
+    if stages and stages[-1].name == NAMING:
+        if pretrained.config.text_layers != config.text_layers:
+            raise SettingsError(
+                f"the checkpoint learnt names with {pretrained.config.text_layers} text layers, not "
+                f"{config.text_layers}; run pretrain_language with --text-layers {config.text_layers}"
+            )
+        for part in ("block", "base.model.language_model", "base.lm_head"):
+            model.get_submodule(part).load_state_dict(pretrained.get_submodule(part).state_dict())
+    return model
 
 
 def with_fresh_language(pretrained: GazeVLM, config: GazeVLMConfig) -> GazeVLM:

@@ -99,7 +99,7 @@ class GazeBlock(nn.Module):
         instead of a bias on it.
         """
         query = self.query(patches)
-        normal = F.layer_norm(patches, patches.shape[-1:])
+        normal = _normal(patches)
         log_gaze, fixed = None, None
         if heatmap is not None and given is not None and replaces:
             fixed = heatmap, given
@@ -114,3 +114,9 @@ class GazeBlock(nn.Module):
     def query(self, patches: Tensor) -> Tensor:
         """The first query (B, T, D): one for the whole window."""
         return self.make_query(patches.mean(dim=(1, 2)))[:, None].expand(-1, patches.shape[1], -1)
+
+
+def _normal(patches: Tensor) -> Tensor:
+    """``patches`` with mean 0 and variance 1; under autocast cast here once, instead of in every multiplication."""
+    normal, kind = F.layer_norm(patches, patches.shape[-1:]), patches.device.type
+    return normal.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else normal

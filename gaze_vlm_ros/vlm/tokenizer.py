@@ -62,4 +62,8 @@ class SentenceTokenizer:
     def prompt(self, kind: PredictionKind, image_tokens: int, gaze: str = "") -> list[int]:
         """``<bos>``, ``<image>`` for each token of the frames, the words of ``gaze`` (``gaze_inputs.gaze_words``), the
         task's words."""
-        return [self.bos_id, *[self.image_id] * image_tokens, *self.encode(gaze), *self.encode(PROMPTS[kind])]
+        return self.prompt_of(image_tokens, f"{gaze} {PROMPTS[kind]}")
+
+    def prompt_of(self, image_tokens: int, words: str) -> list[int]:
+        """As ``prompt``, with any ``words`` behind the frames."""
+        return [self.bos_id, *[self.image_id] * image_tokens, *self.encode(words)]

@@ -12,6 +12,7 @@ from gaze_vlm_ros.training.arms.released import RELEASED_LAMBDA, released_diverg
 from gaze_vlm_ros.training.arms.targets import Target, other_episode, target_maps
 from gaze_vlm_ros.training.data import CAMERA_SIZE, SPLITS, DataError
 from gaze_vlm_ros.training.token_set import TokenSet
+from gaze_vlm_ros.vlm.block import GazeBlock
 from gaze_vlm_ros.vlm.loss import gaze_kl
 
 FOLLOW_GAZE = {Target.GAZE, Target.SINGLE_POINT, Target.NOT_CARRIED, Target.AS_RELEASED}
@@ -147,7 +148,8 @@ def test_the_released_target_is_row_bands_all_but_alike():
 def output(pooling, patches):
     torch.manual_seed(2)
     with torch.no_grad():
-        return make_block(pooling, TINY)(patches)
+        block = GazeBlock(TINY.hidden, TINY.block_layers, TINY.block_heads, TINY.block_ff_mult)
+        return make_block(pooling, block, TINY)(patches)
 
 
 def test_pooling_differs_as_it_says():

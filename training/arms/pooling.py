@@ -55,14 +55,15 @@ class NoBlock(nn.Module):
         return BlockOutput(self.layers(patches.mean(dim=2)), attention)
 
 
-def make_block(pooling: Pooling, config: GazeVLMConfig) -> nn.Module:
-    """A fresh block of one kind, to stand as ``GazeVLM.block``."""
+def make_block(pooling: Pooling, block: GazeBlock, config: GazeVLMConfig) -> nn.Module:
+    """The block of one kind, to stand as ``GazeVLM.block``; it begins with the weights of ``block`` that it has."""
     if pooling is Pooling.NO_BLOCK:
         return NoBlock(config.hidden)
     kind = FrameQueryBlock if pooling is Pooling.FRAME_QUERY else GazeBlock
-    block = kind(config.hidden, config.block_layers, config.block_heads, config.block_ff_mult)
+    made = kind(config.hidden, config.block_layers, config.block_heads, config.block_ff_mult)
     if pooling is Pooling.UNIFORM:
-        block.attentions = nn.ModuleList(
+        made.attentions = nn.ModuleList(
             UniformAttention(config.hidden, config.block_heads) for _ in range(config.block_layers)
         )
-    return block
+    made.load_state_dict(block.state_dict())
+    return made

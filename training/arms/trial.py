@@ -20,10 +20,10 @@ from gaze_vlm_ros.training.cache_tokens import encoder_digest, require_columns
 from gaze_vlm_ros.training.command import bfloat16_pays
 from gaze_vlm_ros.training.data import SPLITS, DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
-from gaze_vlm_ros.training.provenance import Stage
+from gaze_vlm_ros.training.provenance import Stage, load_stages
 from gaze_vlm_ros.training.run_state import Position
 from gaze_vlm_ros.training.token_set import Batch, Sentences, TokenSet
-from gaze_vlm_ros.training.train_vlm import drawn, window_losses, with_fresh_language
+from gaze_vlm_ros.training.train_vlm import drawn, starting_model, window_losses
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
 from gaze_vlm_ros.vlm.loss import gaze_kl
 from gaze_vlm_ros.vlm.model import GazeVLM
@@ -113,8 +113,9 @@ def run_trial(trial: Trial) -> dict:
     training = _share_of(training, trial)
     torch.manual_seed(trial.seed)
     config = pretrained.config
-    model = with_fresh_language(pretrained, replace(config, text_layers=setup.text_layers or config.text_layers))
-    model.block = make_block(arm.pooling, model.config)
+    config = replace(config, text_layers=setup.text_layers or config.text_layers)
+    model = starting_model(pretrained, config, load_stages(setup.encoder))
+    model.block = make_block(arm.pooling, model.block, config)
     model.freeze_encoder()
     sentences = Sentences(data.columns, tokenizer, config.image_tokens)
     position = _train(trial, arm, model, data, sentences, training)
