@@ -16,6 +16,8 @@ from gaze_vlm_ros.training.arms.figures import EXACT, GAZE, HALLUCINATED, MASS, 
 from gaze_vlm_ros.training.arms.plan import Plan, results_of, search
 from gaze_vlm_ros.training.arms.summary import BASE, Comparison
 from gaze_vlm_ros.training.arms.trial import Setup, Trial
+from gaze_vlm_ros.training.loop import LoopSettings
+from gaze_vlm_ros.training.pretrain_language import NAMING_LOOP, pretrain_language
 from gaze_vlm_ros.vlm.checkpoint import default_checkpoint
 
 NEXT = NEXT_OBJECT[0.5]
@@ -25,20 +27,21 @@ _DECIMALS = 4
 
 @dataclass(frozen=True)
 class Counts:
-    """Episodes of each split; ``minutes`` of every trial, ``search_part`` of them for each of two ``rates`` or more;
-    batch and depth of the language model; seeds.
+    """Episodes of each split; steps of the naming stage that all trials begin from; ``minutes`` of every trial,
+    ``search_part`` of them for each of two ``rates`` or more; batch and depth of the language model; seeds.
     """
 
-    episodes: tuple[int, int, int] = (40, 12, 28)
-    minutes: float = 0.5
+    episodes: tuple[int, int, int] = (48, 12, 32)
+    naming_steps: int = 600
+    minutes: float = 0.8
     search_part: float = 0.25
-    rates: tuple[float, ...] = (8e-4, 2e-3)
-    batch: int = 32
+    rates: tuple[float, ...] = (1e-3, 2e-3)
+    batch: int = 16
     text_layers: int = 2
     seeds: int = 3
 
 
-QUICK = Counts((4, 1, 2), 0.02, batch=8, seeds=1)
+QUICK = Counts((4, 1, 2), 2, 0.02, batch=8, seeds=1)
 """Shows that everything runs; the figures mean nothing."""
 
 
@@ -47,11 +50,13 @@ def measure(seed: int, counts: Counts, tokens: Path | None = None, encoder: Path
 
     ``seed`` draws the episodes from the cache ``tokens`` of the checkpoint ``encoder``; without one it makes new ones.
     """
-    tokens = tokens or make_tokens(seed, counts.episodes)
+    tokens, encoder = tokens or make_tokens(seed, counts.episodes), encoder or default_checkpoint()
     with tempfile.TemporaryDirectory() as folder:
+        naming = LoopSettings(None, counts.naming_steps, NAMING_LOOP.learning_rate, seed=seed)
+        named = Path(folder) / "language", naming, counts.batch, counts.text_layers
         setup = Setup(
             tokens,
-            encoder or default_checkpoint(),
+            pretrain_language(tokens, encoder, *named),
             Path(folder),
             counts.minutes,
             batch=counts.batch,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from gaze_vlm_ros.training.metrics.markdown import sections, table_of
-from gaze_vlm_ros.training.provenance import load_stages
+from gaze_vlm_ros.training.provenance import NAMING, load_stages
 from gaze_vlm_ros.vlm.checkpoint import CONFIG, WEIGHTS, write_atomically
 from gaze_vlm_ros.vlm.domain import DOMAIN
 
@@ -44,6 +44,7 @@ def _about(config: dict, size: float) -> str:
 def _stages(checkpoint: Path) -> str:
     stages = load_stages(checkpoint)
     glances = " --glances GLANCES" if any("glances" in stage.settings for stage in stages) else ""
+    named = " --encoder runs/language/checkpoint" if any(stage.name == NAMING for stage in stages) else ""
     rows = [
         [
             s.name,
@@ -63,7 +64,8 @@ def _stages(checkpoint: Path) -> str:
         "\n\n```\n"
         f"python -m gaze_vlm_ros.training.pretrain_encoder --data DATA{glances}\n"
         "python -m gaze_vlm_ros.training.cache_tokens --data DATA\n"
-        "python -m gaze_vlm_ros.training.train_vlm\n"
+        + ("python -m gaze_vlm_ros.training.pretrain_language\n" if named else "")
+        + f"python -m gaze_vlm_ros.training.train_vlm{named}\n"
         "python -m gaze_vlm_ros.training.fit_domain --data DATA\n"
         "python -m gaze_vlm_ros.training.fit_calibration\n"
         "python -m gaze_vlm_ros.training.evaluate_vlm\n"

@@ -21,9 +21,9 @@ from gaze_vlm_ros.training.cache_tokens import encoder_digest, require_columns
 from gaze_vlm_ros.training.command import add_loop_arguments, bfloat16_pays, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
-from gaze_vlm_ros.training.provenance import Stage, load_stages, save_stages
+from gaze_vlm_ros.training.provenance import NAMING, Stage, load_stages, save_stages
 from gaze_vlm_ros.training.token_set import TokenSet
-from gaze_vlm_ros.training.train_vlm import NAMING, drawn, with_fresh_language
+from gaze_vlm_ros.training.train_vlm import drawn, with_fresh_language
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, save_checkpoint
 from gaze_vlm_ros.vlm.loss import word_loss
 from gaze_vlm_ros.vlm.model import GazeVLM
@@ -84,6 +84,14 @@ def naming_losses(model: GazeVLM, data: TokenSet, names: Names, windows: np.ndar
     return word_loss(logits, ids, scored), right.float().mean()
 
 
+def _withhold_attention(model: GazeVLM) -> None:
+    """Stops the gradients of what decides where the block attends, so that weight decay leaves it alone too."""
+    for attention in model.block.attentions:
+        for part in (attention.to_query, attention.to_key, attention.norm_query):
+            part.requires_grad_(False)
+        attention.gaze_scale.requires_grad_(False)
+
+
 def pretrain_language(
     tokens: Path,
     encoder: Path,
@@ -106,6 +114,7 @@ def pretrain_language(
     config = replace(pretrained.config, text_layers=text_layers or pretrained.config.text_layers)
     model = with_fresh_language(pretrained, config)
     model.freeze_encoder()
+    _withhold_attention(model)
     names, half = Names(data, tokenizer, config.image_tokens), bfloat16_pays()
     windows, checked = names.of_split("train"), names.of_split("validation")
     checked = checked[np.linspace(0, len(checked) - 1, min(_VALIDATION_WINDOWS, len(checked))).astype(int)]

@@ -10,6 +10,8 @@ from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
 FILE = "training.json"
+NAMING = "naming"
+"""The stage after which block and language model know the names of things (``pretrain_language``)."""
 
 
 @dataclass(frozen=True)

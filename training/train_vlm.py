@@ -24,7 +24,7 @@ from gaze_vlm_ros.training.cache_tokens import encoder_digest
 from gaze_vlm_ros.training.command import add_loop_arguments, bfloat16_pays, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
-from gaze_vlm_ros.training.provenance import Stage, load_stages, save_stages
+from gaze_vlm_ros.training.provenance import NAMING, Stage, load_stages, save_stages
 from gaze_vlm_ros.training.token_set import Batch, Sentences, TokenSet
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, save_checkpoint
 from gaze_vlm_ros.vlm.config import GazeVLMConfig, OutputMode
@@ -33,8 +33,6 @@ from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS
 
 VALIDATION_WINDOWS = 320
-NAMING = "naming"
-"""The stage after which block and language model know the names of things."""
 VLM_LOOP = LoopSettings(minutes=20.0, learning_rate=8e-4)
 
 

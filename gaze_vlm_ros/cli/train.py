@@ -1,4 +1,4 @@
-"""``gaze-vlm-ros train``: the five stages of the vision-language model, one after the other; a killed run goes on."""
+"""``gaze-vlm-ros train``: the stages of the vision-language model, one after the other; a killed run goes on."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ def run(args: argparse.Namespace) -> int:
     from gaze_vlm_ros.training.fit_calibration import fit_calibration
     from gaze_vlm_ros.training.fit_domain import fit_domain
     from gaze_vlm_ros.training.pretrain_encoder import ENCODER_LOOP, pretrain
+    from gaze_vlm_ros.training.pretrain_language import NAMING_LOOP, pretrain_language
     from gaze_vlm_ros.training.train_vlm import VLM_LOOP, train_vlm
 
     torch.set_num_threads(args.threads)
     encoder = args.out / "encoder"
     pretrain(args.data, encoder, replace(ENCODER_LOOP, minutes=args.encoder_minutes), glances=args.glances)
     cache_tokens(args.data, encoder / "checkpoint", args.out / "tokens")
-    loop = replace(VLM_LOOP, minutes=args.minutes)
-    train_vlm(args.out / "tokens", encoder / "checkpoint", args.out / "vlm", loop, name=args.name)
+    named = pretrain_language(args.out / "tokens", encoder / "checkpoint", args.out / "language", NAMING_LOOP)
+    train_vlm(args.out / "tokens", named, args.out / "vlm", replace(VLM_LOOP, minutes=args.minutes), name=args.name)
     fit_domain(args.out / "tokens", args.out / "vlm" / "checkpoint", args.data)
     fit_calibration(args.out / "tokens", args.out / "vlm" / "checkpoint")
     return 0

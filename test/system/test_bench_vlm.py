@@ -42,7 +42,7 @@ def in_turn(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.slow
 def test_learning_gives_the_promised_keys_and_says_from_how_much(benchmark, in_turn, tmp_path):
     learning, cache = benchmark("vlm_learning"), write_cache(tmp_path)
-    counts = learning.Counts((8, 2, 3), 0.001, batch=4, text_layers=1, seeds=2)
+    counts = learning.Counts((8, 2, 3), 3, 0.001, batch=4, text_layers=1, seeds=2)
     line = learning.measure(5, counts, cache / "tokens", cache / "encoder")
     assert json.loads(json.dumps(line)) == line
     assert set(line["event"]) == set(line["activity"]) == TASK
