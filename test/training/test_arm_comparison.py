@@ -14,6 +14,7 @@ from gaze_vlm_ros.training.arms.arm import ArmError
 from gaze_vlm_ros.training.arms.figures import EXACT, HALLUCINATED, MASS, NEXT_OBJECT
 from gaze_vlm_ros.training.arms.plan import SEARCH_SEED, Plan, best_rates
 from gaze_vlm_ros.training.arms.summary import Comparison, summarize
+from gaze_vlm_ros.training.arms.tables import report
 from gaze_vlm_ros.training.arms.trial import Setup, Trial, run_trial
 
 EPISODES = 20
@@ -106,6 +107,21 @@ def test_differences_that_were_asked_for(tmp_path):
     assert values["shuffled minus base at 0.5"] == pytest.approx(0.0)
     assert "teacher_forced" not in tree["scores"]["gaze"]["1"], "apart from all others"
     assert json.loads(json.dumps(tree)) == tree
+
+
+def test_what_gaze_at_inference_gives_stands_apart(tmp_path):
+    plain, given = result(tmp_path, "gaze", 2), result(tmp_path, "gaze_input", 2)
+    for source, right in (("gaze", 3), ("oracle", 5)):
+        given["test"][source] = result(tmp_path, "gaze_input", right)["test"]["rgb"]
+    summary = summarize(Comparison([plain, given]))
+    assert summary["scores"]["gaze_input"]["1"]["event"]["value"] == pytest.approx(0.4), "from frames alone"
+    inputs = summary["scores"]["gaze_input"]["1"]["given"]
+    assert {source: own["event"]["value"] for source, own in inputs.items()} == pytest.approx(
+        {"gaze": 0.6, "oracle": 1}
+    )
+    assert "given" not in summary["scores"]["gaze"]["1"]
+    rows = [line for line in report(summary, "command").splitlines() if line.startswith("| gaze_input | f")]
+    assert [row.split("|")[3].split()[0] for row in rows] == ["0.400", "0.600", "1.000"]
 
 
 def test_all_wrong_is_not_certain(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 
 from gaze_vlm_ros.statistics import Estimate, crossed_bootstrap, wilson
 from gaze_vlm_ros.training.arms.arm import BASE_VARIANTS, ArmError
-from gaze_vlm_ros.training.arms.figures import EXACT, HALLUCINATED, MASS, NEXT_OBJECT, RGB
+from gaze_vlm_ros.training.arms.figures import EXACT, GAZE, HALLUCINATED, MASS, NEXT_OBJECT, ORACLE, RGB
 from gaze_vlm_ros.training.arms.plan import selection_score
 
 BASE = "base"
@@ -112,8 +112,9 @@ class Comparison:
 
 
 def summarize(comparison: Comparison) -> dict:
-    """All of it as one JSON tree: ``about``, ``base`` (share -> variant), ``scores`` (arm -> share -> figure),
-    ``teacher_forced`` apart, and ``differences`` (name -> figure); estimates as everywhere.
+    """All of it as one JSON tree: ``about``, ``base`` (share -> variant), ``scores`` (arm -> share -> figure; under
+    ``given`` the same of a model that is given gaze, or the oracle's, beside its frames), ``teacher_forced`` apart, and
+    ``differences`` (name -> figure); estimates as everywhere.
     """
     tried = [(arm, share) for arm in comparison.arms for share in comparison.shares if comparison.has(arm, share)]
     scores: dict = {}
@@ -123,6 +124,11 @@ def summarize(comparison: Comparison) -> dict:
             figure: comparison.rate(arm, share, figure).as_dict() for figure in FIGURES
         }
         results = comparison.of(arm, share)
+        if given := [source for source in (GAZE, ORACLE) if all(source in r["test"] for r in results.values())]:
+            own["given"] = {
+                source: {figure: comparison.rate(arm, share, figure, source).as_dict() for figure in FIGURES}
+                for source in given
+            }
         own["seeds"] = sorted(results)
         own["steps"] = [results[seed]["stage"]["steps"] for seed in own["seeds"]]
         own["learning_rate"] = [results[seed]["trial"]["learning_rate"] for seed in own["seeds"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gaze_vlm_ros.training.arms.arm import ARMS
+from gaze_vlm_ros.training.arms.figures import GAZE, ORACLE
 from gaze_vlm_ros.training.arms.summary import BASE
 from gaze_vlm_ros.training.metrics.markdown import figure_of, table_of
 
@@ -13,6 +14,7 @@ _AT_MOST = (
     ("mass_near_gaze", "attention within two patches of gaze"),
     ("hallucinated_object", "hallucinated object"),
 )
+_SOURCES = {GAZE: "frames and gaze", ORACLE: "frames and a pointer at the next event's true object"}
 
 
 def report(summary: dict, command: str) -> str:
@@ -36,6 +38,8 @@ def report(summary: dict, command: str) -> str:
     for figure, title in _BY_SHARE:
         parts += [f"## {title}", _by_share(summary["scores"], figure, shares)]
     parts += [f"## Trained on {float(shares[-1]):.0%} of the episodes", _at_most(summary["scores"], shares[-1])]
+    if given := _given(summary["scores"], shares[-1]):
+        parts += ["## The same model given gaze beside the frames", given]
     parts += ["## Differences", _differences(summary["differences"])]
     parts += ["## Teacher-forced: NOT comparable with the tables above", _forced(summary["teacher_forced"], shares[-1])]
     return "\n\n".join(parts) + "\n"
@@ -60,6 +64,17 @@ def _at_most(scores: dict, share: str) -> str:
         [arm, *(figure_of(of[share][figure]) for figure, _ in _AT_MOST)] for arm, of in scores.items() if share in of
     ]
     return table_of(["arm", *(title for _, title in _AT_MOST)], rows)
+
+
+def _given(scores: dict, share: str) -> str:
+    """Empty where no arm was trained to be given gaze."""
+    columns = [*_BY_SHARE, _AT_MOST[0]]
+    rows = []
+    for arm, of in scores.items():
+        if given := of.get(share, {}).get("given"):
+            inputs = {"frames alone": of[share]} | {_SOURCES[source]: found for source, found in given.items()}
+            rows += [[arm, said, *(figure_of(own[key]) for key, _ in columns)] for said, own in inputs.items()]
+    return table_of(["arm", "input", *(title for _, title in columns)], rows) if rows else ""
 
 
 def _differences(differences: dict) -> str:
