@@ -62,6 +62,7 @@ def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "cache.json").unlink(missing_ok=True)
     if not has_tokens:
+        model.fuse_stem()
         _write_tokens(model, model.config, episodes, out / "tokens.npy")
     _write_frames(episodes, out / "frames.npz")
     card["labels"] = list(episodes[0].label_names)

@@ -35,11 +35,6 @@ def loop_settings(options: argparse.Namespace) -> LoopSettings:
     )
 
 
-def bfloat16_pays() -> bool:
-    """True where the processor multiplies bfloat16 in hardware: training then takes half the time."""
-    return torch.cpu._is_avx512_bf16_supported()
-
-
 def run_command(action: Callable[[], object], threads: int) -> int:
     """0, or 1 with the one line of the error that the user can mend."""
     torch.set_num_threads(threads)

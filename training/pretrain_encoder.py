@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from gaze_vlm_ros.language import OBJECT_KINDS, vocabulary
 from gaze_vlm_ros.training.augment import augment
 from gaze_vlm_ros.training.collage import collage
-from gaze_vlm_ros.training.command import add_loop_arguments, bfloat16_pays, loop_settings, run_command, say
+from gaze_vlm_ros.training.command import add_loop_arguments, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import Episode, of_split, read_episodes
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import Stage, save_stages
@@ -28,6 +28,7 @@ from gaze_vlm_ros.training.shards.reader import data_digest
 from gaze_vlm_ros.vlm.checkpoint import save_checkpoint
 from gaze_vlm_ros.vlm.config import GazeVLMConfig
 from gaze_vlm_ros.vlm.frames import to_pixels
+from gaze_vlm_ros.vlm.fused import bfloat16_pays
 from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import SentenceTokenizer
 

@@ -18,13 +18,14 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from gaze_vlm_ros.training.cache_tokens import encoder_digest, require_columns
-from gaze_vlm_ros.training.command import add_loop_arguments, bfloat16_pays, loop_settings, run_command, say
+from gaze_vlm_ros.training.command import add_loop_arguments, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import NAMING, Stage, load_stages, save_stages
 from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.training.train_vlm import drawn, with_fresh_language
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, save_checkpoint
+from gaze_vlm_ros.vlm.fused import bfloat16_pays
 from gaze_vlm_ros.vlm.loss import word_loss
 from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import SentenceTokenizer

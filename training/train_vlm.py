@@ -21,13 +21,14 @@ from torch import Tensor
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.training.answers import Input, answer
 from gaze_vlm_ros.training.cache_tokens import encoder_digest
-from gaze_vlm_ros.training.command import add_loop_arguments, bfloat16_pays, loop_settings, run_command, say
+from gaze_vlm_ros.training.command import add_loop_arguments, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import NAMING, Stage, load_stages, save_stages
 from gaze_vlm_ros.training.token_set import Batch, Sentences, TokenSet
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, save_checkpoint
 from gaze_vlm_ros.vlm.config import GazeVLMConfig, OutputMode
+from gaze_vlm_ros.vlm.fused import bfloat16_pays
 from gaze_vlm_ros.vlm.loss import gaze_kl, word_loss
 from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS

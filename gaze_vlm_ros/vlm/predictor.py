@@ -75,6 +75,7 @@ class StreamingPredictor:
         """
         torch.set_num_threads(threads)
         model, tokenizer = load_checkpoint(path)
+        model.fuse_stem()
         return cls(model, tokenizer, gaze_input, load_domain(path, model.config.hidden), load_calibration(path))
 
     @property

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
+from gaze_vlm_ros.vlm.fused import FusedStem
 from gaze_vlm_ros.vlm.stem import ResidualStem
 
 
@@ -28,3 +30,25 @@ def test_a_frame_is_encoded_alike_in_any_company():
     torch.manual_seed(0)
     stem, pixels = ResidualStem(48, 16).eval(), torch.rand(3, 3, 64, 64)
     torch.testing.assert_close(stem(pixels)[:1], stem(pixels[:1]))
+
+
+@pytest.mark.parametrize(("dtype", "off"), [(torch.float32, 1e-5), (torch.bfloat16, 0.03)])
+def test_fused_it_says_the_same(dtype, off):
+    torch.manual_seed(0)
+    stem = ResidualStem(64, 16)
+    pixels = torch.rand(6, 3, 64, 64) * 2 - 1
+    for module in stem.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
+    for _ in range(3):
+        stem(pixels)
+    before = {name: value.clone() for name, value in stem.state_dict().items()}
+    fused = FusedStem(stem, dtype)
+    with torch.no_grad():
+        wanted, found = stem.eval()(pixels), fused(pixels)
+    assert found.dtype == torch.float32 and found.shape == wanted.shape
+    assert (found - wanted).abs().mean() < off * wanted.abs().mean()
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
+    assert not any(parameter.requires_grad for parameter in fused.parameters())
+    assert all(torch.equal(before[name], value) for name, value in stem.state_dict().items()), "a copy was fused"

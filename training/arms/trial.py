@@ -17,7 +17,6 @@ from gaze_vlm_ros.training.arms.pooling import make_block
 from gaze_vlm_ros.training.arms.released import released_divergence
 from gaze_vlm_ros.training.arms.targets import Target, target_maps
 from gaze_vlm_ros.training.cache_tokens import encoder_digest, require_columns
-from gaze_vlm_ros.training.command import bfloat16_pays
 from gaze_vlm_ros.training.data import SPLITS, DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import Stage, load_stages
@@ -25,6 +24,7 @@ from gaze_vlm_ros.training.run_state import Position
 from gaze_vlm_ros.training.token_set import Batch, Sentences, TokenSet
 from gaze_vlm_ros.training.train_vlm import drawn, starting_model, window_losses
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
+from gaze_vlm_ros.vlm.fused import bfloat16_pays
 from gaze_vlm_ros.vlm.loss import gaze_kl
 from gaze_vlm_ros.vlm.model import GazeVLM
 

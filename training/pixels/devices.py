@@ -8,7 +8,7 @@ import torch
 from accelerate import Accelerator, FullyShardedDataParallelPlugin
 
 from gaze_vlm_ros.errors import GazeVlmError
-from gaze_vlm_ros.training.command import bfloat16_pays
+from gaze_vlm_ros.vlm.fused import bfloat16_pays
 
 DTYPES = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 """Number formats of the multiplications, and what accelerate calls them."""
