@@ -63,7 +63,7 @@ def run_graph(
     log_path: Path,
     progress: Progress,
     seconds: float | None = None,
-    watch: Callable[[ProcessGraph], None] = lambda _: None,
+    watch: Callable[[ProcessGraph], bool | None] = lambda _: None,
 ) -> None:
     """As ``run_deployment``, of the deployment ``name`` with those ``arguments`` that are not empty."""
     deployment = build(name, {key: value for key, value in arguments.items() if value})
@@ -75,11 +75,11 @@ def run_deployment(
     log_path: Path,
     progress: Progress,
     seconds: float | None = None,
-    watch: Callable[[ProcessGraph], None] = lambda _: None,
+    watch: Callable[[ProcessGraph], bool | None] = lambda _: None,
 ) -> None:
     """Brings a deployment up in a domain of its own, and down after ``seconds``, or when it ends by itself (None).
 
-    ``watch`` is called with the running graph about once a second.
+    ``watch`` is called with the running graph about once a second; where it returns True the run is over.
     Raises NodeDied, naming the node and why, where one does not live.
     """
     is_ready: list[bool] = []
@@ -100,7 +100,8 @@ def run_deployment(
             living = progress.add_task(deployment.name, total=seconds)
             while is_alive and (seconds is None or progress.tasks[living].completed < seconds - 1e-6):
                 is_alive = graph.wait(min(1.0, seconds or 1.0))
-                watch(graph)
+                if watch(graph):
+                    break
                 progress.advance(living, min(1.0, seconds or 1.0))
             if seconds is None:
                 progress.update(living, total=1, completed=1)

@@ -21,7 +21,7 @@ from rclpy.subscription import Subscription
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.conversions.common import stamp_of
-from gaze_vlm_ros.nodes.diagnostics import StreamStatistics, status
+from gaze_vlm_ros.nodes.diagnostics import StreamStatistics, number_of, status
 from gaze_vlm_ros.nodes.inbox import NeverCalled, take_all
 from gaze_vlm_ros.nodes.parameters import Parameters, changed, declare
 
@@ -104,7 +104,7 @@ class ManagedNode(LifecycleNode):
         stream = StreamStatistics(topic, silent_after_s)
 
         def received(message: Any, info: dict[str, int]) -> None:
-            stream.heard(stamp_of(message), self.now_ns(), info["publication_sequence_number"])
+            stream.heard(stamp_of(message), self.now_ns(), number_of(topic, info))
             self._guarded(stream, callback, message)
 
         subscription = self.create_subscription(kind, topic, received, profile)
@@ -124,7 +124,7 @@ class ManagedNode(LifecycleNode):
 
         def empty() -> None:
             for message, info in take_all(subscription):
-                stream.heard(stamp_of(message), self.now_ns(), info["publication_sequence_number"])
+                stream.heard(stamp_of(message), self.now_ns(), number_of(topic, info))
                 self._guarded(stream, callback, message)
 
         return empty

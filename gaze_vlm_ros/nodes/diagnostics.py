@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from gaze_vlm_ros.nodes import names
 from gaze_vlm_ros.types import NS_PER_S
 
 CLOCK_AHEAD_S = 0.2
 """Stamps so far in the future come of a clock that is ahead; simulated time may be late by half of it."""
 REMEMBERED_PUBLISHERS = 4
+
+
+def number_of(topic: str, info: Mapping[str, int]) -> int | None:
+    """The publisher's number of a message with this ``info``; None where ``topic`` has several publishers."""
+    return None if topic in names.SHARED else info["publication_sequence_number"]
 
 
 class Numbering:
@@ -25,8 +32,10 @@ class Numbering:
         self.lost = 0
         self._newest: list[int] = []
 
-    def heard(self, number: int) -> None:
-        """The next message that arrived carries ``number``."""
+    def heard(self, number: int | None) -> None:
+        """The next message that arrived carries ``number``; None tells nothing."""
+        if number is None:
+            return
         before = max((newest for newest in self._newest if newest < number), default=None)
         if before is not None:
             self.lost += number - before - 1
@@ -60,11 +69,10 @@ class StreamStatistics:
     def heard(self, stamp_ns: int | None, now_ns: int, number: int | None = None) -> None:
         """One more message, stamped ``stamp_ns`` (None: unstamped), at ROS time ``now_ns``.
 
-        ``number`` is what the middleware calls its publication sequence number; None where it gives none.
+        ``number`` is that of ``number_of``.
         """
         self.count += 1
-        if number is not None:
-            self.numbering.heard(number)
+        self.numbering.heard(number)
         self.heard_at_s = time.monotonic()
         if stamp_ns is not None:
             self.newest_age_s = (now_ns - stamp_ns) / NS_PER_S
