@@ -6,6 +6,7 @@ What a node says of itself is the last of its ``diagnostics``, by key; what a li
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +17,14 @@ from gaze_vlm_ros.types import NS_PER_S
 
 Told = Mapping[str, str]
 Heard = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What the recording holds: the stamps of its frames (n,) int64 [ns], by topic the count of messages."""
+
+    frame_stamps_ns: np.ndarray
+    messages: dict[str, int]
 
 
 def told(values: Told, key: str) -> int:

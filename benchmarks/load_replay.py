@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rclpy.serialization import serialize_message
 
+from benchmarks.load_judgement import Replayed
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.nodes import names
 from gaze_vlm_ros.nodes.conversions.common import camera_pose_message, time_message
@@ -32,14 +32,6 @@ Timed = tuple[int, str, Any]
 
 class NotWritten(GazeVlmError):
     """The recording cannot be made."""
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """What the recording holds: the stamps of its frames (n,) int64 [ns], by topic the count of messages."""
-
-    frame_stamps_ns: np.ndarray
-    messages: dict[str, int]
 
 
 def clip(seed: int, seconds: int) -> list[Timed]:

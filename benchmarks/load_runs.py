@@ -82,15 +82,15 @@ def measure(
         return {"load": {"seconds": seconds, "subscribers": len(LISTENERS)} | judge(folder, written, samples)}
 
 
-def judge(folder: Path, written, samples: Samples) -> dict:
-    """What the run in ``folder`` shows of ``written``, a ``load_replay.Replayed``."""
+def judge(folder: Path, written: judgement.Replayed, samples: Samples) -> dict:
+    """What the run in ``folder`` shows of what was ``written`` to be played."""
     from benchmarks.listener import HEARD
     from gaze_vlm_ros.nodes import names
     from gaze_vlm_ros.nodes.vlm_node import VlmParameters
 
     published = {
         "source": (*written.messages, names.SCENE_IMAGE),
-        "gaze": (names.GAZE_FILTERED, names.EYE_MOVEMENT),
+        "gaze": (names.GAZE_FILTERED,),
         "vlm": (names.EVENT, names.ACTIVITY, names.OBJECTS, names.ATTENTION),
         "gaze_target": (names.GAZE_TARGET,),
     }
