@@ -25,7 +25,7 @@ from gaze_vlm_ros.recording.recovery import recover
 from gaze_vlm_ros.robots.description import RobotDescription
 
 READY_WITHIN_S, COMMANDED_WITHIN_S, BACK_WITHIN_S = 90.0, 60.0, 60.0
-LASTS_S, AFTER_S = 3.0, (0.2, 1.8)
+LASTS_S, AFTER_S = 2.5, (0.2, 1.2)
 """How long a fault lasts, and how long after the arm is commanded it comes."""
 FIRST_SEED = 2_000_000
 """Added to the seed, so that no kitchen was trained on."""
