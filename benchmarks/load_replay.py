@@ -22,6 +22,8 @@ from gaze_vlm_ros.types import NS_PER_S, GazeSample
 
 FRAME_HZ, GAZE_HZ, WIDTH, HEIGHT = 30, 200, 640, 480
 CLIP_S = 10
+GAZE_ENDS_NS = NS_PER_S // 2
+"""Before the last frame: who reads gaze when a frame comes, as the VLM does, has read all of it at the end."""
 FIRST_NS = 1_700_000_000 * NS_PER_S
 _POSE_COVARIANCE = np.eye(6) * 1e-6
 _QUEUE_BYTES = 1 << 30
@@ -66,7 +68,10 @@ def _clip(simulation: Simulation, seconds: int) -> Iterator[Timed]:
 def write(
     path: Path, seconds: int, seed: int, clip_s: int = CLIP_S, report: Callable[[float], None] = lambda share: None
 ) -> Replayed:
-    """``seconds`` of the clip of ``seed``, repeated. Raises NotWritten where the disk does not take it."""
+    """``seconds`` of the clip of ``seed``, repeated; gaze ends ``GAZE_ENDS_NS`` earlier.
+
+    Raises NotWritten where the disk does not take it.
+    """
     one = clip(seed, min(clip_s, seconds))
     length_ns = min(clip_s, seconds) * NS_PER_S
     writer = McapWriter(path, settings=WriterSettings(compression="none", queue_bytes=_QUEUE_BYTES))
@@ -74,8 +79,8 @@ def write(
     frames: list[int] = []
     for start_ns in range(0, seconds * NS_PER_S, length_ns):
         for at_ns, topic, message in one:
-            if start_ns + at_ns >= seconds * NS_PER_S:
-                break
+            if start_ns + at_ns >= seconds * NS_PER_S - (GAZE_ENDS_NS if topic == names.GAZE_SAMPLE else 0):
+                continue
             stamp_ns = FIRST_NS + start_ns + at_ns
             message.header.stamp = time_message(stamp_ns)
             if topic == names.GAZE_SAMPLE:
