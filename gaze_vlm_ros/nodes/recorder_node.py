@@ -16,6 +16,7 @@ from rclpy.subscription import Subscription
 
 from gaze_vlm_ros.nodes import names
 from gaze_vlm_ros.nodes.base import ManagedNode
+from gaze_vlm_ros.nodes.diagnostics import Numbering, number_of
 from gaze_vlm_ros.nodes.inbox import NeverCalled, take_all
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.qos import REPLAYED_RESULT
@@ -50,7 +51,7 @@ class RecorderNode(ManagedNode):
 
     def _setup(self) -> None:
         self._writer: McapWriter | None = None
-        self._topics: list[tuple[str, str, Subscription]] = []
+        self._topics: list[tuple[str, str, str, Subscription, Numbering]] = []
         path = self._path()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = McapWriter(path, on_alarm=self.get_logger().error)
@@ -64,7 +65,7 @@ class RecorderNode(ManagedNode):
                 message_class(kind), topic, lambda _: None, qos, raw=True, callback_group=NeverCalled()
             )
             self._owned.append(partial(self.destroy_subscription, subscription))
-            self._topics.append((full, kind, subscription))
+            self._topics.append((topic, full, kind, subscription, Numbering()))
         self.worker(self._record)
 
     def _path(self) -> Path:
@@ -82,9 +83,10 @@ class RecorderNode(ManagedNode):
             self._take()
 
     def _take(self) -> None:
-        for topic, kind, subscription in self._topics:
+        for topic, full, kind, subscription, numbering in self._topics:
             for data, info in take_all(subscription):
-                self._writer.write(topic, kind, data, info["source_timestamp"], info["received_timestamp"])
+                numbering.heard(number_of(topic, info))
+                self._writer.write(full, kind, data, info["source_timestamp"], info["received_timestamp"])
 
     def _stop(self) -> None:
         self._take()
@@ -100,7 +102,8 @@ class RecorderNode(ManagedNode):
     def _figures(self) -> dict[str, str]:
         if not self._configured or self._writer is None:
             return {}
-        return {"problem": self._writer.problem} if self._writer.problem else {}
+        lost = {"lost": str(sum(numbering.lost for *_, numbering in self._topics))}
+        return lost | ({"problem": self._writer.problem} if self._writer.problem else {})
 
     def _dropped(self) -> int:
         return 0 if self._writer is None else self._writer.dropped
