@@ -11,6 +11,8 @@ LABELS, PLOT, ROW, TOP, BOTTOM = 150, 360, 34, 34, 30
 INK, LINE = (40, 40, 40), (225, 225, 225)
 SHADES = ((205, 175, 140), (190, 130, 60), (140, 60, 10))
 """Of the shares, the smallest first, as OpenCV orders colours."""
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""Between two ticks of an axis that ends at 1 at most."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TITLES = {
     "event": "event, exact",
@@ -31,7 +33,8 @@ def _panel(title: str, figure: str, scores: dict) -> np.ndarray:
     write_text(picture, title, (LABELS, 20), 0.5)
     shares = _shares(scores)
     top = max((end_of(own[figure], 1) for of in scores.values() for own in of.values()), default=1.0) or 1.0
-    for tick in np.linspace(0.0, top, 5):
+    step = next(step for step in STEPS if top / step <= 6)
+    for tick in np.arange(0.0, top + 1e-9, step):
         x = round(LABELS + PLOT * tick / top)
         cv2.line(picture, (x, TOP), (x, picture.shape[0] - BOTTOM), LINE, 1)
         write_text(picture, f"{tick:.2f}", (x - 14, picture.shape[0] - 10), 0.38)
@@ -40,7 +43,7 @@ def _panel(title: str, figure: str, scores: dict) -> np.ndarray:
         write_text(picture, arm, (6, y + 4), 0.42)
         for share, own in of.items():
             number = shares.index(share)
-            _dot(picture, own[figure], y + 8 * (number - 1), top, _shade(number, len(shares)))
+            _dot(picture, own[figure], y + round(8 * (number - (len(shares) - 1) / 2)), top, _shade(number, len(shares)))
     return picture
 
 
