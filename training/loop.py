@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.progress import Progress
+from gaze_vlm_ros.training.best import BestWeights
 from gaze_vlm_ros.training.chart import draw_chart
 from gaze_vlm_ros.training.run_state import Curve, Position, load_state, save_state
 
@@ -75,12 +76,14 @@ def train(
     settings: LoopSettings,
     folder: Path,
     about: dict,
+    keep: str | None = None,
 ) -> Position:
     """Trains the parameters of ``model`` that require a gradient; resumes what ``folder`` holds.
 
     ``losses(step, progress)`` returns named scalars, of which ``loss`` is minimised; ``progress`` is the share of the
     budget that is spent. ``evaluate()`` is called ``evaluations`` times and at the end. ``about`` names what else the
-    run depends on; a run is resumed only where it is the same.
+    run depends on; a run is resumed only where it is the same. ``keep`` names the score of ``evaluate`` whose least
+    value tells which weights the model ends with: those of that evaluation instead of the last.
     Raises LoopError where the loss is not finite, RunError where ``folder`` cannot be continued.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +91,7 @@ def train(
     optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98))
     signature = json.dumps({**asdict(settings), **about}, sort_keys=True, default=str)
     position = load_state(folder / "state.safetensors", model, optimizer, signature)
+    best = BestWeights(folder, model, keep, position.step > 0) if keep else None
     curve, state = Curve(folder / "curve.csv", position.step), folder / "state.safetensors"
     clock = time.process_time if settings.clock == "processor" else time.monotonic
     began, before, saved = clock(), position.elapsed_s, time.monotonic()
@@ -103,7 +107,10 @@ def train(
             rate = settings.rate(progress)
             row = {"step": position.step, "elapsed_s": position.elapsed_s, "rate": rate, **_means(sums)}
             if progress >= due:
-                row |= {f"validation_{name}": value for name, value in _evaluate(model, evaluate).items()}
+                scores = _evaluate(model, evaluate)
+                row |= {f"validation_{name}": value for name, value in scores.items()}
+                if best:
+                    best.offer(scores)
                 due = _next_evaluation(settings, position)
             curve.add(row)
             said = f"{folder.name} step {position.step} loss {row['loss']:.3f}"
@@ -112,6 +119,8 @@ def train(
                 curve.save()
                 save_state(state, model, optimizer, position)
                 saved = time.monotonic()
+    if best:
+        best.restore()
     draw_chart(curve, folder / "curve.png")
     return position
 

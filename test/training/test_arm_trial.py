@@ -65,11 +65,12 @@ def test_a_search_sees_no_test_episode(setup, monkeypatch):
 
 @pytest.mark.parametrize("arm", ["shuffled", "gaze_input"])
 def test_only_episodes_of_the_share_are_trained_on(setup, arm, monkeypatch):
-    """What is drawn, what supervises and what is shuffled in: all of it is of the trial's training episodes."""
-    drawn, supervising, real = set(), set(), TokenSet.batch
+    """What is drawn, what supervises and what is shuffled in: all of it is of the trial's training episodes. The best
+    weights are told by validation episodes."""
+    drawn, judged, supervising, real = set(), set(), set(), TokenSet.batch
 
     def batch(self, windows):
-        drawn.update(self.columns["episode"][self.rows(windows)].ravel().tolist())
+        (drawn if torch.is_grad_enabled() else judged).update(self.columns["episode"][self.rows(windows)].ravel().tolist())
         return real(self, windows)
 
     def maps(target, data, rows, seed):
@@ -88,6 +89,7 @@ def test_only_episodes_of_the_share_are_trained_on(setup, arm, monkeypatch):
     monkeypatch.setattr(TokenSet, "batch", batch)
     run_trial(Trial(setup, arm, 0.5, 0, 1e-3))
     assert drawn == supervising < of_split("train") and len(drawn) == EPISODES["train"] / 2
+    assert judged == of_split("validation")
 
 
 def test_a_frame_outside_the_share_would_stop_the_trial(setup, monkeypatch):

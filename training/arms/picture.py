@@ -43,7 +43,9 @@ def _panel(title: str, figure: str, scores: dict) -> np.ndarray:
         write_text(picture, arm, (6, y + 4), 0.42)
         for share, own in of.items():
             number = shares.index(share)
-            _dot(picture, own[figure], y + round(8 * (number - (len(shares) - 1) / 2)), top, _shade(number, len(shares)))
+            _dot(
+                picture, own[figure], y + round(8 * (number - (len(shares) - 1) / 2)), top, _shade(number, len(shares))
+            )
     return picture
 
 

@@ -16,6 +16,7 @@ from gaze_vlm_ros.training.arms.figures import EXACT, exact_figures, figures, ra
 from gaze_vlm_ros.training.arms.pooling import make_block
 from gaze_vlm_ros.training.arms.released import released_divergence
 from gaze_vlm_ros.training.arms.targets import Target, target_maps
+from gaze_vlm_ros.training.best import FILE as BEST
 from gaze_vlm_ros.training.cache_tokens import encoder_digest, require_columns
 from gaze_vlm_ros.training.data import SPLITS, DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
@@ -29,6 +30,9 @@ from gaze_vlm_ros.vlm.loss import gaze_kl
 from gaze_vlm_ros.vlm.model import GazeVLM
 
 RESULT = "result.json"
+EVALUATIONS, CHECKED = 10, 192
+"""How often a trial looks at how many windows of the validation episodes, to end with the weights of its best look:
+with few episodes a model soon learns them by heart."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def run_trial(trial: Trial) -> dict:
     model.block = make_block(arm.pooling, model.block, config)
     model.freeze_encoder()
     sentences = Sentences(data.columns, tokenizer, config.image_tokens)
-    position = _train(trial, arm, model, data, sentences, training)
+    position = _train(trial, arm, model, data, sentences, (training, validation))
     model.eval()
     held_out = exact_figures(model, tokenizer, data, windows_of(data, validation))
     scores = {name: rate(held_out[name]) for name in EXACT}
@@ -128,7 +132,8 @@ def run_trial(trial: Trial) -> dict:
     if not trial.search:
         result["test"] = figures(model, tokenizer, data, windows_of(data, test), arm.sees_gaze)
     write_atomically(trial.folder / RESULT, (json.dumps(result) + "\n").encode())
-    (trial.folder / "state.safetensors").unlink(missing_ok=True)
+    for name in ("state.safetensors", BEST):
+        (trial.folder / name).unlink(missing_ok=True)
     return result
 
 
@@ -139,8 +144,15 @@ def windows_of(data: TokenSet, episodes: np.ndarray) -> np.ndarray:
 
 
 def _train(
-    trial: Trial, arm: Arm, model: GazeVLM, data: TokenSet, sentences: Sentences, episodes: np.ndarray
+    trial: Trial,
+    arm: Arm,
+    model: GazeVLM,
+    data: TokenSet,
+    sentences: Sentences,
+    split: tuple[np.ndarray, np.ndarray],
 ) -> Position:
+    """``split``: the episodes to train on, and those by whose words, from frames alone, the best weights are told."""
+    episodes, checked = split[0], _spread(windows_of(data, split[1]))
     rows = np.flatnonzero(np.isin(data.columns["episode"], episodes))
     maps = torch.from_numpy(target_maps(arm.target, data, rows, trial.seed))
     windows, setup = windows_of(data, episodes), trial.setup
@@ -158,16 +170,27 @@ def _train(
             words = sentences.batch(data.last(picked))
             return window_losses(model, batch, *words, given, arm.regulariser, divergence)
 
+    def evaluate() -> dict[str, float]:
+        found, none = data.batch(checked), torch.zeros(len(checked), dtype=torch.bool)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            parts = window_losses(model, found, *sentences.batch(data.last(checked)), none, 0.0)
+        return {"words": float(parts["words"])}
+
     loop = LoopSettings(
         minutes=setup.minutes,
         steps=setup.steps,
         learning_rate=trial.learning_rate,
         seed=trial.seed,
-        evaluations=1,
+        evaluations=EVALUATIONS,
         clock="processor",
     )
     about = trial.about() | {"encoder": data.encoder_sha256, "data": data.data_sha256, "config": model.config.to_dict()}
-    return train(model, losses, dict, loop, trial.folder, about)
+    return train(model, losses, evaluate, loop, trial.folder, about, keep="words")
+
+
+def _spread(windows: np.ndarray) -> np.ndarray:
+    """At most CHECKED of ``windows``, evenly."""
+    return windows[np.linspace(0, len(windows) - 1, min(CHECKED, len(windows))).astype(int)]
 
 
 def _episodes(data: TokenSet, setup: Setup, split: str) -> np.ndarray:
