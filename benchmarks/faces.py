@@ -1,6 +1,7 @@
 """What the blurring of faces finds and what it misses: ``python -m benchmarks.faces`` prints one JSON line.
 
-The pictures are photographs of OSIE, drawn at random, scaled to 640x480. ``faces.csv`` holds the boxes of every face in
+The pictures are photographs of OSIE, drawn at random (less seven with tiny or shadowy people), scaled to 640x480.
+``faces.csv`` holds the boxes of every face in
 them with features to be seen and at least 15 px wide: proposed by the detector, each accepted by eye, and looked for
 by eye where it proposed none (nothing was missing). So the first row is no fair recall; the others start from it.
 """
