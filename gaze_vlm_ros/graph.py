@@ -46,6 +46,11 @@ class NodeSpec:
     def module(self) -> str:
         return f"gaze_vlm_ros.nodes.{self.executable}"
 
+    @property
+    def enclave(self) -> str:
+        """Where the node's keys and permissions lie in an SROS 2 key store; it says nothing where security is off."""
+        return f"/gaze_vlm_ros/{self.name}"
+
 
 @dataclass(frozen=True)
 class Deployment:
