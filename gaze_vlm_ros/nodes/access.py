@@ -52,7 +52,9 @@ _ACCESS = {
     "source": Access((*_EYES, names.SOURCE_DONE), (names.EVENT,)),
     "registration": Access((names.SCENE_POSE,), (names.SCENE_INFO, names.SCENE_IMAGE, names.SCENE_IMAGE_COMPRESSED)),
     "recorder": Access((), tuple(names.RECORDED)),
-    "gaze": Access((names.GAZE_FILTERED, names.EYE_MOVEMENT), (names.SCENE_INFO, names.GAZE_SAMPLE)),
+    "gaze": Access(
+        (names.GAZE_FILTERED, names.EYE_MOVEMENT), (names.SCENE_INFO, names.GAZE_SAMPLE, names.WEARER_STATE)
+    ),
     "vlm": Access(
         (names.ACTIVITY, names.EVENT, names.ATTENTION, names.OBJECTS, names.PREDICTIONS_DONE),
         (names.SCENE_IMAGE, names.SCENE_IMAGE_COMPRESSED, names.SCENE_INFO, names.GAZE_SAMPLE, names.SOURCE_DONE),
