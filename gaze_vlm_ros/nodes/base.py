@@ -75,6 +75,10 @@ class ManagedNode(LifecycleNode):
         """More figures for ``diagnostics``."""
         return {}
 
+    def _warnings(self) -> list[str]:
+        """What is not as it should be although the node goes on, for ``diagnostics``."""
+        return []
+
     def _dropped(self) -> int:
         """How many messages or frames were left out since configure, beside the refused; asked of an active node."""
         return 0
@@ -285,7 +289,7 @@ class ManagedNode(LifecycleNode):
         dropped = sum(stream.refused for stream in self._streams) + (self._dropped() if self.active else 0)
         lost = sum(stream.numbering.lost for stream in self._streams)
         figures = {"dropped": str(dropped), "lost": str(lost)} | self._figures()
-        message = DiagnosticArray(status=[status(name, state, self.failure, self._streams, figures)])
+        message = DiagnosticArray(status=[status(name, state, self.failure, self._streams, figures, self._warnings())])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

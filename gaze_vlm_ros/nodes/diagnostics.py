@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -119,10 +119,15 @@ class StreamStatistics:
 
 
 def status(
-    name: str, state: str, failure: str, streams: list[StreamStatistics], extra: dict[str, str]
+    name: str,
+    state: str,
+    failure: str,
+    streams: list[StreamStatistics],
+    extra: dict[str, str],
+    warnings: Sequence[str] = (),
 ) -> DiagnosticStatus:
     """The node's status; ``failure`` is why it failed, empty while it is well."""
-    warnings, figures = [], {}
+    warnings, figures = list(warnings), {}
     for stream in streams:
         stream_warnings, stream_figures = stream.report()
         warnings += stream_warnings
