@@ -70,7 +70,8 @@ def test_only_episodes_of_the_share_are_trained_on(setup, arm, monkeypatch):
     drawn, judged, supervising, real = set(), set(), set(), TokenSet.batch
 
     def batch(self, windows):
-        (drawn if torch.is_grad_enabled() else judged).update(self.columns["episode"][self.rows(windows)].ravel().tolist())
+        seen = drawn if torch.is_grad_enabled() else judged
+        seen.update(self.columns["episode"][self.rows(windows)].ravel().tolist())
         return real(self, windows)
 
     def maps(target, data, rows, seed):
