@@ -6,14 +6,14 @@ The same code as ``python -m gaze_vlm_ros.training.compare_arms``, with less of 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.vlm_data import make_tokens
 from gaze_vlm_ros.statistics import Estimate
 from gaze_vlm_ros.training.arms.arm import BASE_VARIANTS
 from gaze_vlm_ros.training.arms.figures import EXACT, GAZE, HALLUCINATED, MASS, NEXT_OBJECT, ORACLE, RGB
-from gaze_vlm_ros.training.arms.plan import Plan, results_of, search
+from gaze_vlm_ros.training.arms.plan import SEARCH_SEED, results_of, selection_score
 from gaze_vlm_ros.training.arms.summary import BASE, Comparison
 from gaze_vlm_ros.training.arms.trial import Setup, Trial
 from gaze_vlm_ros.training.loop import LoopSettings
@@ -22,20 +22,22 @@ from gaze_vlm_ros.vlm.checkpoint import default_checkpoint
 
 NEXT = NEXT_OBJECT[0.5]
 TAUGHT = ("gaze", "any_object", "shuffled", "gaze_input")
+WORKERS = 2
 _DECIMALS = 4
 
 
 @dataclass(frozen=True)
 class Counts:
     """Episodes of each split; steps of the naming stage that all trials begin from; ``minutes`` of every trial,
-    ``search_part`` of them for each of two ``rates`` or more; batch and depth of the language model; seeds.
+    ``search_part`` of them to choose the base; one learning rate, which is that of all arms but ``no_block`` where each
+    looks for its own (docs/results/vlm.md); batch and depth of the language model; seeds.
     """
 
-    episodes: tuple[int, int, int] = (48, 12, 32)
+    episodes: tuple[int, int, int] = (120, 16, 40)
     naming_steps: int = 600
-    minutes: float = 0.8
-    search_part: float = 0.25
-    rates: tuple[float, ...] = (1e-3, 2e-3)
+    minutes: float = 1.0
+    search_part: float = 0.5
+    rate: float = 1e-3
     batch: int = 16
     text_layers: int = 2
     seeds: int = 3
@@ -69,15 +71,14 @@ def measure(seed: int, counts: Counts, tokens: Path | None = None, encoder: Path
 
 
 def _results(seed: int, setup: Setup, counts: Counts) -> list[dict]:
-    """Every arm looks for its learning rate; of the three bases only that best on validation goes on."""
-    plan = Plan(setup, (*BASE_VARIANTS, *TAUGHT), (1.0,), rates=counts.rates, search_part=counts.search_part)
-    scores = search(plan)
-    base = max(BASE_VARIANTS, key=lambda name: max(scores[name].values()))
+    """Of the three bases only that best on validation goes on."""
+    short = replace(setup, minutes=counts.minutes * counts.search_part)
+    tried = [Trial(short, name, 1.0, SEARCH_SEED, counts.rate, search=True) for name in BASE_VARIANTS]
+    base = max(results_of(tried, WORKERS), key=selection_score)["trial"]["arm"]
     wanted = [(base, 1.0), ("gaze", 0.5), *((arm, 1.0) for arm in TAUGHT)]
-    best = {arm: max(sorted(found), key=found.get) for arm, found in scores.items()}
     seeds = range(counts.seeds * seed, counts.seeds * (seed + 1))
-    trials = [Trial(setup, arm, share, number, best[arm]) for number in seeds for arm, share in wanted]
-    return results_of(trials, plan.workers)
+    trials = [Trial(setup, arm, share, number, counts.rate) for number in seeds for arm, share in wanted]
+    return results_of(trials, WORKERS)
 
 
 def keys(found: Comparison) -> dict:
@@ -117,10 +118,9 @@ def _next_object(rgb: float | None, gaze: float | None, oracle: float | None) ->
 def _said(found: Comparison, counts: Counts) -> dict:
     """How much all of it rests on."""
     steps = [result["stage"]["steps"] for result in found.of("gaze", 1.0).values()]
-    used = {key: value for key, value in asdict(counts).items() if key not in ("episodes", "rates")}
+    used = {key: value for key, value in asdict(counts).items() if key != "episodes"}
     return {
         "most_episodes": list(counts.episodes),
-        "rates": list(counts.rates),
         "test_episodes": found.about["test_episodes"],
         "data_sha256": found.about["data_sha256"][:12],
         "base": found.base[1.0],
