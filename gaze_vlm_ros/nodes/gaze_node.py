@@ -55,9 +55,11 @@ class GazeNode(ManagedNode):
         result = qos.REPLAYED_RESULT if replays else qos.RESULT
         self._filtered = self.advertise(GazeSample, names.GAZE_FILTERED, samples)
         self._movements = self.advertise(EyeMovement, names.EYE_MOVEMENT, result)
-        self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
-        self.subscribe(WearerState, names.WEARER_STATE, lambda m: self._slip.on_wearer(wearer_from(m)), qos.RESULT)
-        self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, samples, silent_after_s=0.5)
+        self._inboxes = [
+            self.inbox(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST),
+            self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, samples, silent_after_s=0.5),
+            self.inbox(WearerState, names.WEARER_STATE, lambda m: self._slip.on_wearer(wearer_from(m)), qos.RESULT),
+        ]
         self.every(PERIOD_S, self._process)
 
     def _begin(self) -> None:
@@ -106,7 +108,8 @@ class GazeNode(ManagedNode):
 
     def _process(self) -> None:
         """Passes on, in the order of their stamps, the samples that are old enough for no earlier one to follow."""
-        self._take_samples()
+        for take in self._inboxes:
+            take()
         if self._buffer.watermark_ns is None:
             return
         end_ns = self._buffer.watermark_ns - round(self.parameters.reorder_s * NS_PER_S)

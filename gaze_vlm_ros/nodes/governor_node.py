@@ -13,7 +13,6 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from gaze_vlm_msgs.msg import AssistState, GazeSample, GovernorState, Prediction, WearerState
-from gaze_vlm_ros import types
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.conversions.common import stamp_of
@@ -136,17 +135,9 @@ class GovernorNode(ManagedNode):
 
     def _on_joints(self, message: JointState) -> None:
         """Joints of others, such as a gripper's, are left out."""
-        state = joint_state_from(message)
-        mine = [index for index, name in enumerate(state.names) if name in self._joint_names]
-        if not mine:
-            return
-        arm = types.JointState(
-            state.stamp_ns,
-            tuple(state.names[index] for index in mine),
-            state.position_rad[mine],
-            state.velocity_rad_s[mine],
-        )
-        self._complain(self.governor.joint_state(arm, time.monotonic(), self.now_ns()))
+        arm = joint_state_from(message).of(self._joint_names)
+        if arm.names:
+            self._complain(self.governor.joint_state(arm, time.monotonic(), self.now_ns()))
 
     def _on_wearer(self, message: WearerState) -> None:
         self._complain(self.governor.wearer(wearer_from(message), time.monotonic(), self.now_ns()))
