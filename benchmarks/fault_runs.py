@@ -25,7 +25,8 @@ from gaze_vlm_ros.recording.recovery import recover
 from gaze_vlm_ros.robots.description import RobotDescription
 
 READY_WITHIN_S, COMMANDED_WITHIN_S, BACK_WITHIN_S = 90.0, 60.0, 60.0
-LASTS_S = 3.0
+LASTS_S, AFTER_S = 2.5, (0.2, 1.2)
+"""How long a fault lasts, and how long after the arm is commanded it comes."""
 FIRST_SEED = 2_000_000
 """Added to the seed, so that no kitchen was trained on."""
 QUICK = ("gaze lost", "simulator hangs", "trajectories beyond the limits")
@@ -107,7 +108,7 @@ def trial(fault: Fault, run: Running, limits: Limits, random: np.random.Generato
     bystander = run.bystander
     bystander.log = Log()
     run.commanded()
-    bystander.spin(random.uniform(0.5, 2.5))
+    bystander.spin(random.uniform(*AFTER_S))
     run.commanded()
     is_kill = fault.signal_to is not None and fault.signal_to[1] == signal.SIGKILL
     began_s = time.time()

@@ -20,6 +20,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -124,14 +125,19 @@ def measure(
     inputs: int, seed: int, report: Callable[[float], None] = lambda share: None, names: Sequence[str] = tuple(TARGETS),
     seconds: float = float("inf"),
 ) -> dict[str, Tally]:  # fmt: skip
-    """``inputs`` shared by the targets by their weights; at least ten each."""
-    weights = {name: TARGETS[name].weight for name in names}
+    """``inputs`` shared by the targets by their weights; at least ten each. As many targets at once as processors."""
+    weights = {name: TARGETS[name].weight / sum(TARGETS[other].weight for other in names) for name in names}
+    workers = len(os.sched_getaffinity(0))
     tallies = {}
-    for number, name in enumerate(names):
-        count = max(10, round(inputs * weights[name] / sum(weights.values())))
-        share = seconds * weights[name] / sum(weights.values())
-        tallies[name] = _watched(name, count, seed, share)
-        report((number + 1) / len(names))
+    with ThreadPoolExecutor(workers) as pool:
+
+        def tried(name: str) -> Tally:
+            count = max(10, round(inputs * weights[name]))
+            return _watched(name, count, seed, min(workers, len(names)) * seconds * weights[name])
+
+        for name, tally in zip(names, pool.map(tried, names), strict=True):
+            tallies[name] = tally
+            report(len(tallies) / len(names))
     return tallies
 
 

@@ -138,7 +138,7 @@ def _node(name: str) -> Callable[[Path, Random], Target]:
 
 
 TARGETS: dict[str, Entry] = {
-    "mcap": Entry(mcap, weight=2),
+    "mcap": Entry(mcap, weight=0.4),
     "bag_metadata": Entry(bag_metadata),
     "shard": Entry(shard),
     "labels": Entry(labels, weight=3),

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from benchmarks import fault_runs, fuzz, governor, recording_loss
+from benchmarks import end_to_end, fault_runs, fuzz, governor, load_runs, recording_loss
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.progress import Progress
 
 Report = Callable[[float], None]
-NOT_MEASURED = {
-    "load": "load: nothing measures it yet",
-    "end_to_end": "governor.end_to_end_ms_p99: needs the running graph",
-}
 
 
 def _governor(full: bool, quick: bool, seed: int, report: Report) -> dict:
@@ -35,32 +32,42 @@ def _recording(full: bool, quick: bool, seed: int, report: Report) -> dict:
     return recording_loss.measure(1 if quick else 100 if full else 20, seed, report)
 
 
+def _end_to_end(full: bool, quick: bool, seed: int, report: Report) -> dict:
+    return {"governor": end_to_end.measure(6.0 if quick else 300.0 if full else 60.0, seed, report)}
+
+
+def _load(full: bool, quick: bool, seed: int, report: Report) -> dict:
+    return load_runs.measure(6 if quick else 1800 if full else 180, seed, report, clip_s=2 if quick else 0)
+
+
 def _faults(full: bool, quick: bool, seed: int, report: Report) -> dict:
     return fault_runs.measure(fault_runs.chosen(quick), 1 if quick else 10 if full else 3, seed, report)
 
 
 FIGURES: dict[str, Callable[[bool, bool, int, Report], dict]] = {
     "governor": _governor,
+    "end_to_end": _end_to_end,
     "fuzz": _fuzz,
     "recording": _recording,
+    "load": _load,
     "faults": _faults,
 }
 
 
 def measure(names: Sequence[str], full: bool, quick: bool, seed: int, console: Console) -> dict:
-    """The keys of the figures named."""
-    line: dict = {"seed": seed, "full": full}
+    """The keys of the figures named, and how long each took [s]."""
+    line: dict = {"seed": seed, "full": full, "took_s": {}}
     with Progress(console=console) as bar:
         for name in names:
-            task = bar.add_task(name, total=1.0)
+            task, began_s = bar.add_task(name, total=1.0), time.monotonic()
             try:
                 found = FIGURES[name](full, quick, seed, lambda share, task=task: bar.update(task, completed=share))
             except GazeVlmError as error:
                 console.print(f"{name} left out: {error}", markup=False, soft_wrap=True)
                 continue
-            line |= found
-    for reason in NOT_MEASURED.values():
-        console.print(f"left out: {reason}", markup=False, soft_wrap=True)
+            for key, value in found.items():
+                line[key] = line[key] | value if key in line else value
+            line["took_s"][name] = round(time.monotonic() - began_s, 1)
     return line
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.lane import ROOT, LaneError
+from benchmarks.memory import resident_mib
 from gaze_vlm_ros.cli.demo import DEMO_FIRST_SEED
 from gaze_vlm_ros.cli.processes import ProcessGraph
 from gaze_vlm_ros.cli.recorded_run import run_graph
@@ -92,14 +93,6 @@ def in_graph(checkpoint: Path, seed: int, seconds: float) -> dict:
         "rate_hz": figures["rate_hz"].get(TOPIC),
         "rss_mib": round(max(resident), 1),
     }
-
-
-def resident_mib(pid: int) -> float:
-    """Resident memory of a process (VmRSS) [MiB]. Raises ProcessLookupError for one that has ended."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise ProcessLookupError(f"process {pid} has no memory of its own; it has ended")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,6 +19,8 @@ from gaze_vlm_ros.supervision import RESTARTS
 PARENT_VARIABLE = "GAZE_VLM_ROS_PARENT"
 """Set for each node by ``gaze-vlm-ros up`` to its process id: the node ends when that process does."""
 IMAGE_TRANSPORTS = ("raw", "compressed")
+SCENE_IMAGE_KEPT = ("as_is", "faces_blurred", "none")
+_CHOICES = {"image_transport": IMAGE_TRANSPORTS, "scene_image": SCENE_IMAGE_KEPT}
 Value = bool | int | float | str | tuple[str, ...]
 
 
@@ -44,6 +46,11 @@ class NodeSpec:
     def module(self) -> str:
         return f"gaze_vlm_ros.nodes.{self.executable}"
 
+    @property
+    def enclave(self) -> str:
+        """Where the node's keys and permissions lie in an SROS 2 key store; it says nothing where security is off."""
+        return f"/gaze_vlm_ros/{self.name}"
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -66,6 +73,10 @@ class CommonArguments:
     """Arguments of every deployment."""
 
     record: str = field(default="", metadata={"help": "path of the .mcap file to record to; empty: no recording"})
+    scene_image: str = field(
+        default="as_is", metadata={"help": "what a recording keeps of pictures: as_is, faces_blurred, none"}
+    )
+    participant: str = field(default="", metadata={"help": "pseudonym of the wearer in a recording, such as P07"})
     checkpoint: str = field(default="", metadata={"help": "folder of the model; empty: the shipped one"})
     params: str = field(default="", metadata={"help": "parameter file to use instead of the deployment's own"})
 
@@ -104,7 +115,10 @@ class BringupArguments(CommonArguments):
 def _graph(
     name: str, arguments: CommonArguments, own_domain: bool, nodes: list[NodeSpec], mode: str = "live"
 ) -> Deployment:
-    recorder = NodeSpec("recorder_node", "recorder", {"mode": mode}, {"path": arguments.record})
+    kept = _given(arguments, path="record", scene_image="scene_image", participant="participant")
+    if kept and not arguments.record:
+        raise GraphError(f"{' and '.join(kept)} without a recording; add record:=PATH")
+    recorder = NodeSpec("recorder_node", "recorder", {"mode": mode}, kept)
     nodes = [recorder, *nodes] if arguments.record else nodes
     restarts = 0 if mode == "replay" else RESTARTS  # a replay with a gap is no replay
     manager = NodeSpec(
@@ -226,8 +240,8 @@ def _read(name: str, text: str, default: Value) -> Value:
         if text.lower() not in ("true", "false"):
             raise GraphError(f"{name} must be true or false, got {text!r}")
         return text.lower() == "true"
-    if name == "image_transport" and text not in IMAGE_TRANSPORTS:
-        raise GraphError(f"{name} must be one of {', '.join(IMAGE_TRANSPORTS)}, got {text!r}")
+    if text not in (choices := _CHOICES.get(name, (text,))):
+        raise GraphError(f"{name} must be one of {', '.join(choices)}, got {text!r}")
     try:
         return type(default)(text)
     except ValueError as error:

@@ -64,4 +64,6 @@ class Progress(rich.progress.Progress):
         self._newest, self._said_s = task_id, time.monotonic()
         task = self._tasks[task_id]
         share = "" if not task.total else f" {task.percentage:.0f} %"
-        print(f"{task.description}{share} ({self._said_s - self._began_s:.0f} s)", flush=True)
+        line = f"{task.description}{share} ({self._said_s - self._began_s:.0f} s)"
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.file.flush()

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import theilslopes
 
 Z_95 = 1.959963984540054
 """Standard normal quantile at 0.975."""
@@ -149,3 +150,28 @@ def paired_bootstrap(
     difference = np.asarray(ours, dtype=np.float64) - np.asarray(rival, dtype=np.float64)
     clusters = range(len(difference)) if episodes is None else episodes
     return cluster_bootstrap(difference, clusters, draws=draws, seed=seed)
+
+
+def trend(times: Sequence[float], values: Sequence[float], *, blocks: int = 18) -> Estimate:
+    """Change of ``values`` (n,) per unit of ``times`` (n,): Theil-Sen slope with the 95 % interval of Sen (1968).
+
+    Neighbours in time resemble each other, which that interval does not know: it is taken over the medians of
+    ``blocks`` stretches of equal length, of which empty ones are left out. ``n`` counts the stretches; below five
+    there is no interval, below two no value. Raises ValueError for numbers that are not finite or do not pair.
+    """
+    at, what = np.asarray(times, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    if at.shape != what.shape:
+        raise ValueError(f"one time per value is needed, got {len(at)} for {len(what)} values")
+    if not (np.isfinite(at).all() and np.isfinite(what).all()):
+        raise ValueError("times and values must be finite")
+    if not len(at):
+        return NO_CASES
+    stretch = np.minimum((at - at.min()) / max(float(np.ptp(at)), 1e-300) * blocks, blocks - 1).astype(int)
+    inside = [stretch == number for number in np.unique(stretch)]
+    if len(inside) < 2:
+        return Estimate(None, len(inside))
+    medians = [(np.median(at[mask]), np.median(what[mask])) for mask in inside]
+    found = theilslopes([value for _, value in medians], [time for time, _ in medians], 0.95)
+    if len(inside) < 5:
+        return Estimate(float(found.slope), len(inside))
+    return Estimate(float(found.slope), len(inside), float(found.low_slope), float(found.high_slope))

@@ -11,6 +11,7 @@ Conventions that hold everywhere:
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -230,6 +231,12 @@ class JointState:
     names: tuple[str, ...]
     position_rad: np.ndarray
     velocity_rad_s: np.ndarray
+
+    def of(self, names: Container[str]) -> JointState:
+        """Those of ``names`` alone, in their own order."""
+        kept = [index for index, name in enumerate(self.names) if name in names]
+        mine = tuple(self.names[index] for index in kept)
+        return JointState(self.stamp_ns, mine, self.position_rad[kept], self.velocity_rad_s[kept])
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ def _node(spec: graph.NodeSpec, deployment: graph.Deployment, restarts: Restarts
         namespace=deployment.namespace,
         parameters=[*parameters, given] if given else parameters,
         remappings=list(spec.remap.items()),
+        ros_arguments=["--enclave", spec.enclave],
         output="screen",
         on_exit=on_exit,
     )

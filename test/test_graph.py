@@ -40,6 +40,16 @@ def test_the_recorder_is_first_up_and_last_down():
     assert "recorder" not in [node.name for node in build("sim").nodes]
 
 
+def test_what_a_recording_may_hold_is_for_its_recorder_and_needs_one():
+    given = {"scene_image": "faces_blurred", "participant": "P07"}
+    recorder = build("sim", given | {"record": "x.mcap"}).nodes[0]
+    assert recorder.given == {"path": "x.mcap"} | given
+    with pytest.raises(GraphError, match="scene_image and participant without a recording; add record:="):
+        build("sim", given)
+    with pytest.raises(GraphError, match="scene_image must be one of as_is, faces_blurred, none"):
+        build("sim", {"record": "x.mcap", "scene_image": "blur"})
+
+
 def test_arguments_reach_their_nodes_and_defaults_are_left_to_the_file():
     nodes = {node.name: node for node in build("sim", {"seed": "7", "robot": "other"}).nodes}
     assert nodes["simulator"].given == {"seed": 7, "robot": "other"}

@@ -12,7 +12,7 @@ from gaze_vlm_ros.progress import Progress
 def test_in_a_log_there_is_a_line_at_the_start_and_every_ten_seconds(capsys, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with Progress(console=Console(file=io.StringIO())) as shown:
+    with Progress(console=Console()) as shown:
         task = shown.add_task("episodes", total=50)
         for _ in range(50):
             now[0] += 0.5
@@ -27,7 +27,7 @@ def test_in_a_log_there_is_a_line_at_the_start_and_every_ten_seconds(capsys, mon
 
 def test_while_nothing_is_finished_lines_go_on(capsys, monkeypatch):
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.15)
-    with Progress(console=Console(file=io.StringIO())) as shown:
+    with Progress(console=Console()) as shown:
         task = shown.add_task("rollouts", total=2)
         time.sleep(0.7)
         shown.update(task, completed=2)
@@ -40,7 +40,7 @@ def test_while_nothing_is_finished_lines_go_on(capsys, monkeypatch):
 def test_what_is_tracked_is_counted_in_a_log(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with Progress(console=Console(file=io.StringIO())) as shown:
+    with Progress(console=Console()) as shown:
         for _ in shown.track(range(4), description="episodes"):
             now[0] += 10.0
     assert capsys.readouterr().out.splitlines()[:3] == [
@@ -51,7 +51,7 @@ def test_what_is_tracked_is_counted_in_a_log(capsys, monkeypatch):
 
 
 def test_without_an_end_there_is_no_share(capsys):
-    with Progress(console=Console(file=io.StringIO())) as shown:
+    with Progress(console=Console()) as shown:
         shown.add_task("report", total=None)
     assert capsys.readouterr().out == "report (0 s)\n"
 
@@ -61,3 +61,10 @@ def test_on_a_terminal_there_are_bars_and_no_lines(capsys):
     with Progress(console=Console(file=file, force_terminal=True)) as shown:
         shown.advance(shown.add_task("episodes", total=1))
     assert "episodes" in file.getvalue() and not capsys.readouterr().out
+
+
+def test_lines_go_where_the_console_writes(capsys):
+    file = io.StringIO()
+    with Progress(console=Console(file=file)) as shown:
+        shown.add_task("report [1]", total=1)
+    assert file.getvalue() == "report [1] 0 % (0 s)\n" and not capsys.readouterr().out

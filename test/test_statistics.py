@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from gaze_vlm_ros.statistics import cluster_bootstrap, clustered_rate, paired_bootstrap, wilson, wilson_of
+from gaze_vlm_ros.statistics import cluster_bootstrap, clustered_rate, paired_bootstrap, trend, wilson, wilson_of
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,40 @@ def test_no_difference_is_not_found():
 def test_paired_scores_must_match():
     with pytest.raises(ValueError, match="got 2 and 1"):
         paired_bootstrap([1, 2], [1])
+
+
+class TestTrend:
+    def test_a_line_has_its_slope_and_no_doubt(self):
+        times = np.arange(200.0)
+        found = trend(times, 3.0 - 0.5 * times)
+        assert (found.value, found.low, found.high) == pytest.approx((-0.5, -0.5, -0.5)) and found.n == 18
+
+    def test_what_does_not_change_has_none(self):
+        found = trend(np.arange(60.0), np.full(60, 7.0))
+        assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
+
+    def test_outliers_do_not_move_it(self):
+        times = np.arange(360.0)
+        values = 0.1 * times
+        values[::7] += 1000.0
+        assert trend(times, values).value == pytest.approx(0.1, abs=0.01)
+
+    def test_the_interval_holds_the_truth_nineteen_times_in_twenty_although_neighbours_resemble_each_other(self):
+        rng, times, inside = np.random.default_rng(0), np.arange(360.0), 0
+        for _ in range(200):
+            noise = np.convolve(rng.normal(size=370), np.ones(11) / 11, "valid")
+            found = trend(times, 0.01 * times + noise)
+            inside += found.low <= 0.01 <= found.high
+        assert 0.9 * 200 <= inside < 200
+
+    def test_too_little_gives_less(self):
+        assert trend([], []).value is None
+        assert trend([1.0], [2.0]).value is None
+        few = trend([0.0, 1.0, 2.0], [0.0, 1.0, 2.0])
+        assert few.value == pytest.approx(1.0) and few.low is None
+
+    def test_refuses_what_is_no_series(self):
+        with pytest.raises(ValueError, match="one time per value"):
+            trend([0.0], [1.0, 2.0])
+        with pytest.raises(ValueError, match="finite"):
+            trend([0.0, 1.0], [1.0, np.nan])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def check(given: Mapping[str, str]) -> None:
-    """Tries the robot, the model and the recording among a deployment's arguments; each node does so again.
+    """Tries the robot, the model, the recording and what one may hold; each node does so again.
 
     A camera is left to its node: only one process can have it open. Raises GazeVlmError.
     """
@@ -17,6 +17,7 @@ def check(given: Mapping[str, str]) -> None:
     recording = given.get("path") or given.get("source")
     if recording and not recording.startswith("webcam:"):
         _recording(recording)
+    _privacy(given.get("participant", ""), given.get("scene_image", ""))
 
 
 def _robot(name: str) -> None:
@@ -40,3 +41,11 @@ def _recording(location: str) -> None:
     from gaze_vlm_ros.sources.base import open_source
 
     open_source(location).close()
+
+
+def _privacy(participant: str, scene_image: str) -> None:
+    from gaze_vlm_ros.recording.privacy import FaceBlur, check_pseudonym
+
+    check_pseudonym(participant)
+    if scene_image == "faces_blurred":
+        FaceBlur()

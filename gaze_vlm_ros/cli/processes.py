@@ -64,6 +64,8 @@ def command(spec: NodeSpec, deployment: Deployment) -> list[str]:
         "--disable-external-lib-logs",
         "-r",
         f"__node:={spec.name}",
+        "--enclave",
+        spec.enclave,
     ]
     words += ["-r", f"__ns:=/{deployment.namespace}", "--params-file", str(parameters_path(deployment))]
     for name, value in spec.given.items():

@@ -12,7 +12,7 @@ from typing import TextIO
 from gaze_vlm_ros.cli.processes import NodeDied, ProcessGraph
 from gaze_vlm_ros.environment import DomainLease
 from gaze_vlm_ros.errors import GazeVlmError
-from gaze_vlm_ros.graph import build
+from gaze_vlm_ros.graph import Deployment, build
 from gaze_vlm_ros.progress import Progress
 
 READY_WITHIN_S = 60.0
@@ -63,14 +63,25 @@ def run_graph(
     log_path: Path,
     progress: Progress,
     seconds: float | None = None,
-    watch: Callable[[ProcessGraph], None] = lambda _: None,
+    watch: Callable[[ProcessGraph], bool | None] = lambda _: None,
+) -> None:
+    """As ``run_deployment``, of the deployment ``name`` with those ``arguments`` that are not empty."""
+    deployment = build(name, {key: value for key, value in arguments.items() if value})
+    run_deployment(deployment, log_path, progress, seconds, watch)
+
+
+def run_deployment(
+    deployment: Deployment,
+    log_path: Path,
+    progress: Progress,
+    seconds: float | None = None,
+    watch: Callable[[ProcessGraph], bool | None] = lambda _: None,
 ) -> None:
     """Brings a deployment up in a domain of its own, and down after ``seconds``, or when it ends by itself (None).
 
-    ``watch`` is called with the running graph about once a second.
+    ``watch`` is called with the running graph about once a second; where it returns True the run is over.
     Raises NodeDied, naming the node and why, where one does not live.
     """
-    deployment = build(name, {key: value for key, value in arguments.items() if value})
     is_ready: list[bool] = []
     with open(log_path, "w", encoding="utf-8") as log, DomainLease() as lease:
 
@@ -86,10 +97,11 @@ def run_graph(
             if not is_ready:
                 raise NodeDied(f"the graph was not ready within {READY_WITHIN_S:.0f} s; see {log_path}")
             progress.update(starting, total=1, completed=1)
-            living = progress.add_task(name, total=seconds)
+            living = progress.add_task(deployment.name, total=seconds)
             while is_alive and (seconds is None or progress.tasks[living].completed < seconds - 1e-6):
                 is_alive = graph.wait(min(1.0, seconds or 1.0))
-                watch(graph)
+                if watch(graph):
+                    break
                 progress.advance(living, min(1.0, seconds or 1.0))
             if seconds is None:
                 progress.update(living, total=1, completed=1)

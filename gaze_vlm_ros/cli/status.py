@@ -22,6 +22,7 @@ SILENT_AFTER_S = 3.0
 _FIGURE = re.compile(r"(\S+) (rate \[Hz\]|age \[ms\])")
 _WELL = b"\x00"
 PLAIN_COLUMNS = 200
+_NUMBERS = ("rate [Hz]", "age [ms]", "dropped", "lost")
 
 
 class StatusError(GazeVlmError):
@@ -35,6 +36,7 @@ class NodeStatus:
     state: str = ""
     heard_s: float = 0.0
     dropped: str = ""
+    lost: str = ""
     said: str = ""
     reason: tuple[float, str] | None = None
     rate_hz: dict[str, str] = field(default_factory=dict)
@@ -44,7 +46,8 @@ class NodeStatus:
         """Takes in a ``DiagnosticStatus``."""
         values = {item.key: item.value for item in status.values}
         self.state, self.heard_s = values.get("state", "?"), now_s
-        self.dropped, self.said = values.get("dropped", ""), values.get("governor", "")
+        self.dropped, self.lost = values.get("dropped", ""), values.get("lost", "")
+        self.said = values.get("governor", "")
         self.rate_hz, self.age_ms = {}, {}
         for key, value in values.items():
             if found := _FIGURE.fullmatch(key):
@@ -57,7 +60,7 @@ class NodeStatus:
             self.reason = now_s, status.message
 
     def cells(self, now_s: float) -> tuple[str, ...]:
-        """State, stalest stream with its rate and age, drops, last reason."""
+        """State, stalest stream with its rate and age, what was dropped here and lost on the way, last reason."""
         silent_s = now_s - self.heard_s
         state = f"silent for {silent_s:.0f} s" if silent_s > SILENT_AFTER_S else self.state
         moving = {topic: age for topic, age in self.age_ms.items() if self.rate_hz.get(topic, "0.0") != "0.0"}
@@ -67,7 +70,7 @@ class NodeStatus:
         if self.reason is not None:
             at_s, words = self.reason
             reason = f"{time.strftime('%H:%M:%S', time.localtime(at_s))} {words}"
-        return state, topic, self.rate_hz.get(topic, ""), age, self.dropped, reason
+        return state, topic, self.rate_hz.get(topic, ""), age, self.dropped, self.lost, reason
 
 
 class Board:
@@ -84,8 +87,8 @@ class Board:
     def table(self, now_s: float, frame: box.Box = box.ROUNDED) -> Table:
         ready = {None: "not heard", True: "ready", False: "not ready"}[self.is_ready]
         table = Table(title=f"life-cycle manager: {ready}", title_justify="left", box=frame)
-        for name in ("node", "state", "stalest stream", "rate [Hz]", "age [ms]", "dropped", "last reason"):
-            table.add_column(name, justify="right" if name in ("rate [Hz]", "age [ms]", "dropped") else "left")
+        for name in ("node", "state", "stalest stream", "rate [Hz]", "age [ms]", "dropped", "lost", "last reason"):
+            table.add_column(name, justify="right" if name in _NUMBERS else "left")
         for name, node in sorted(self.nodes.items()):
             table.add_row(name, *(cell.replace("[", r"\[") for cell in node.cells(now_s)))
         return table

@@ -52,6 +52,8 @@ def unproject(camera: CameraModel, pixels: np.ndarray) -> np.ndarray:
 
 def field_limit(camera: CameraModel) -> float:
     """Largest angle off the optical axis [rad] up to which the radial distortion rises, at most 89.5 degrees."""
+    if not camera.distortion.any():
+        return float(_STEEPEST_RAY_RAD)
     angle = np.linspace(0.0, _STEEPEST_RAY_RAD, 512)
     radius = _radial(camera, angle)
     folds = np.flatnonzero(np.diff(radius) <= 0.0)

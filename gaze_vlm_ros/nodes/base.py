@@ -21,7 +21,7 @@ from rclpy.subscription import Subscription
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.conversions.common import stamp_of
-from gaze_vlm_ros.nodes.diagnostics import StreamStatistics, status
+from gaze_vlm_ros.nodes.diagnostics import StreamStatistics, number_of, status
 from gaze_vlm_ros.nodes.inbox import NeverCalled, take_all
 from gaze_vlm_ros.nodes.parameters import Parameters, changed, declare
 
@@ -75,6 +75,10 @@ class ManagedNode(LifecycleNode):
         """More figures for ``diagnostics``."""
         return {}
 
+    def _warnings(self) -> list[str]:
+        """What is not as it should be although the node goes on, for ``diagnostics``."""
+        return []
+
     def _dropped(self) -> int:
         """How many messages or frames were left out since configure, beside the refused; asked of an active node."""
         return 0
@@ -103,8 +107,8 @@ class ManagedNode(LifecycleNode):
         """Calls ``callback`` with each message as it comes. Silence of ``silent_after_s`` gives a warning."""
         stream = StreamStatistics(topic, silent_after_s)
 
-        def received(message: Any) -> None:
-            stream.heard(stamp_of(message), self.now_ns())
+        def received(message: Any, info: dict[str, int]) -> None:
+            stream.heard(stamp_of(message), self.now_ns(), number_of(topic, info))
             self._guarded(stream, callback, message)
 
         subscription = self.create_subscription(kind, topic, received, profile)
@@ -123,8 +127,8 @@ class ManagedNode(LifecycleNode):
         self._streams.append(stream)
 
         def empty() -> None:
-            for message, _ in take_all(subscription):
-                stream.heard(stamp_of(message), self.now_ns())
+            for message, info in take_all(subscription):
+                stream.heard(stamp_of(message), self.now_ns(), number_of(topic, info))
                 self._guarded(stream, callback, message)
 
         return empty
@@ -158,6 +162,7 @@ class ManagedNode(LifecycleNode):
         super().on_activate(state)
         for stream in self._streams:
             stream.heard_at_s = time.monotonic()
+            stream.numbering.forget()
         for subscription in self._waiting:
             take_all(subscription)  # what came before is history
         self._halt = threading.Event()
@@ -282,8 +287,9 @@ class ManagedNode(LifecycleNode):
         state = "active" if self.active else "inactive" if self._configured else "unconfigured"
         name = self.get_fully_qualified_name().lstrip("/")
         dropped = sum(stream.refused for stream in self._streams) + (self._dropped() if self.active else 0)
-        figures = {"dropped": str(dropped)} | self._figures()
-        message = DiagnosticArray(status=[status(name, state, self.failure, self._streams, figures)])
+        lost = sum(stream.numbering.lost for stream in self._streams)
+        figures = {"dropped": str(dropped), "lost": str(lost)} | self._figures()
+        message = DiagnosticArray(status=[status(name, state, self.failure, self._streams, figures, self._warnings())])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from gaze_vlm_ros.nodes import names
 from gaze_vlm_ros.types import NS_PER_S
 
 CLOCK_AHEAD_S = 0.2
 """Stamps so far in the future come of a clock that is ahead; simulated time may be late by half of it."""
+REMEMBERED_PUBLISHERS = 4
+
+
+def number_of(topic: str, info: Mapping[str, int]) -> int | None:
+    """The publisher's number of a message with this ``info``; None where ``topic`` has several publishers."""
+    return None if topic in names.SHARED else info["publication_sequence_number"]
+
+
+class Numbering:
+    """Counts what the middleware lost, by the numbers that it gives to the messages of each publisher.
+
+    A number does not say whose it is: it belongs to the publisher whose last one is next below, and one below all is
+    the first of another publisher. What went before the first number, or follows the last, is not known.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._newest: list[int] = []
+
+    def heard(self, number: int | None) -> None:
+        """The next message that arrived carries ``number``; None tells nothing."""
+        if number is None:
+            return
+        before = max((newest for newest in self._newest if newest < number), default=None)
+        if before is not None:
+            self.lost += number - before - 1
+            self._newest.remove(before)
+        self._newest = [*self._newest, number][-REMEMBERED_PUBLISHERS:]
+
+    def forget(self) -> None:
+        """What comes next is the first that counts."""
+        self._newest = []
 
 
 @dataclass
@@ -29,11 +63,16 @@ class StreamStatistics:
     newest_age_s: float = float("nan")
     least_age_s: float = float("inf")
     heard_at_s: float = field(default_factory=time.monotonic)
+    numbering: Numbering = field(default_factory=Numbering)
     _reported: tuple[int, float] = field(default_factory=lambda: (0, time.monotonic()))
 
-    def heard(self, stamp_ns: int | None, now_ns: int) -> None:
-        """One more message, stamped ``stamp_ns`` (None: unstamped), at ROS time ``now_ns``."""
+    def heard(self, stamp_ns: int | None, now_ns: int, number: int | None = None) -> None:
+        """One more message, stamped ``stamp_ns`` (None: unstamped), at ROS time ``now_ns``.
+
+        ``number`` is that of ``number_of``.
+        """
         self.count += 1
+        self.numbering.heard(number)
         self.heard_at_s = time.monotonic()
         if stamp_ns is not None:
             self.newest_age_s = (now_ns - stamp_ns) / NS_PER_S
@@ -54,7 +93,11 @@ class StreamStatistics:
         now = time.monotonic()
         before, at = self._reported
         self._reported = self.count, now
-        figures = {f"{self.topic} rate [Hz]": f"{(self.count - before) / max(now - at, 1e-3):.1f}"}
+        lost = self.numbering.lost
+        figures = {
+            f"{self.topic} rate [Hz]": f"{(self.count - before) / max(now - at, 1e-3):.1f}",
+            f"{self.topic} messages": str(self.count),
+        } | ({f"{self.topic} lost": str(lost)} if lost else {})
         if self.newest_age_s == self.newest_age_s:
             figures[f"{self.topic} age [ms]"] = f"{self.newest_age_s * 1e3:.0f}"
         warnings = []
@@ -76,10 +119,15 @@ class StreamStatistics:
 
 
 def status(
-    name: str, state: str, failure: str, streams: list[StreamStatistics], extra: dict[str, str]
+    name: str,
+    state: str,
+    failure: str,
+    streams: list[StreamStatistics],
+    extra: dict[str, str],
+    warnings: Sequence[str] = (),
 ) -> DiagnosticStatus:
     """The node's status; ``failure`` is why it failed, empty while it is well."""
-    warnings, figures = [], {}
+    warnings, figures = list(warnings), {}
     for stream in streams:
         stream_warnings, stream_figures = stream.report()
         warnings += stream_warnings

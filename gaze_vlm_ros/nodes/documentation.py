@@ -1,4 +1,5 @@
-"""Writes what the parameter dataclasses say: ``config/<deployment>.yaml`` and ``docs/parameters.md``.
+"""Writes what the parameter dataclasses say: ``config/<deployment>.yaml`` and ``docs/parameters.md``;
+and what may be said by whom: ``config/sros2/<deployment>.policy.xml``.
 
     python -m gaze_vlm_ros.nodes.documentation
 
@@ -14,6 +15,7 @@ import yaml
 
 from gaze_vlm_ros.environment import ROOT
 from gaze_vlm_ros.graph import DEPLOYMENTS, NodeSpec, Value, build
+from gaze_vlm_ros.nodes.access import policy_xml
 from gaze_vlm_ros.nodes.parameters import Parameters, Spec, limits_text, specs
 
 COMPLETE = {
@@ -83,9 +85,16 @@ def _scalar(value: Value) -> str:
 
 def files() -> dict[Path, str]:
     """Each file and what it must hold."""
-    return {ROOT / "config" / f"{name}.yaml": yaml_of(name) for name in DEPLOYMENTS} | {
-        ROOT / "docs" / "parameters.md": table()
+    config = ROOT / "config"
+    policies = {
+        config / "sros2" / f"{name}.policy.xml": policy_xml(build(name, arguments))
+        for name, arguments in COMPLETE.items()
     }
+    return (
+        {config / f"{name}.yaml": yaml_of(name) for name in DEPLOYMENTS}
+        | policies
+        | {ROOT / "docs" / "parameters.md": table()}
+    )
 
 
 if __name__ == "__main__":

@@ -9,14 +9,16 @@ from functools import partial
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-from gaze_vlm_msgs.msg import EyeMovement, GazeSample
+from gaze_vlm_msgs.msg import EyeMovement, GazeSample, WearerState
 from gaze_vlm_ros.gaze.eye_movements import DetectorSettings, EyeMovementDetector, RateTooLow
 from gaze_vlm_ros.gaze.filters import GazeFilter, GazeFilterSettings
 from gaze_vlm_ros.gaze.pairing import GazeBuffer
+from gaze_vlm_ros.gaze.reaches import SlipWatch
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_from, gaze_message, movement_message
 from gaze_vlm_ros.nodes.conversions.images import camera_from
+from gaze_vlm_ros.nodes.conversions.robot import wearer_from
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.types import NS_PER_S, CameraModel
@@ -53,15 +55,18 @@ class GazeNode(ManagedNode):
         result = qos.REPLAYED_RESULT if replays else qos.RESULT
         self._filtered = self.advertise(GazeSample, names.GAZE_FILTERED, samples)
         self._movements = self.advertise(EyeMovement, names.EYE_MOVEMENT, result)
-        self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
-        self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, samples, silent_after_s=0.5)
+        self._inboxes = [
+            self.inbox(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST),
+            self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, samples, silent_after_s=0.5),
+            self.inbox(WearerState, names.WEARER_STATE, lambda m: self._slip.on_wearer(wearer_from(m)), qos.RESULT),
+        ]
         self.every(PERIOD_S, self._process)
 
     def _begin(self) -> None:
         self._filter: GazeFilter | None = None
         self._detector: EyeMovementDetector | None = None
         self._too_slow = ""
-        self._buffer = GazeBuffer(REMEMBERED_S)
+        self._buffer, self._slip = GazeBuffer(REMEMBERED_S), SlipWatch()
         self._done_ns = -1
 
     def _figures(self) -> dict[str, str]:
@@ -70,6 +75,16 @@ class GazeNode(ManagedNode):
         counts = {"lost": self._buffer.lost, "late": self._buffer.late, "duplicates": self._buffer.duplicates}
         figures = {f"gaze samples {name}": str(count) for name, count in counts.items()}
         return figures | ({"eye movements": self._too_slow} if self._too_slow else {})
+
+    def _warnings(self) -> list[str]:
+        shift = self._slip.shift_rad if self._configured else None
+        if shift is None:
+            return []
+        right, down = np.degrees(shift)
+        return [
+            f"the eye tracker may have slipped: gaze lies {right:+.0f} deg to the right and {down:+.0f} deg below what "
+            "the hands take hold of; see to its fit"
+        ]
 
     def _dropped(self) -> int:
         return self._buffer.lost + self._buffer.late
@@ -93,7 +108,8 @@ class GazeNode(ManagedNode):
 
     def _process(self) -> None:
         """Passes on, in the order of their stamps, the samples that are old enough for no earlier one to follow."""
-        self._take_samples()
+        for take in self._inboxes:
+            take()
         if self._buffer.watermark_ns is None:
             return
         end_ns = self._buffer.watermark_ns - round(self.parameters.reorder_s * NS_PER_S)
@@ -102,6 +118,7 @@ class GazeNode(ManagedNode):
         samples = self._buffer.window(end_ns, end_ns - self._done_ns - 1)
         if self._filter is None and not self._measured(samples):
             return
+        self._slip.on_gaze(samples)
         for sample in samples:
             self._filtered.publish(gaze_message(self._filter.update(sample), self._frame_id))
             if self._detector is not None:

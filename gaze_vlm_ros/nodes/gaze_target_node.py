@@ -77,8 +77,10 @@ class GazeTargetNode(ManagedNode):
         self.subscribe(ObjectMap, names.OBJECTS, self._on_objects, result)
         self.subscribe(CameraInfo, names.SCENE_INFO, self._on_info, profile)
         samples = qos.REPLAYED_SAMPLES if self._replays else qos.SAMPLES
-        self.subscribe(PoseWithCovarianceStamped, names.SCENE_POSE, self._on_pose, samples, silent_after_s=1.0)
-        self._take_gaze = self.inbox(GazeSample, names.GAZE_FILTERED, self._on_gaze, samples)
+        self._inboxes = [
+            self.inbox(PoseWithCovarianceStamped, names.SCENE_POSE, self._on_pose, samples, silent_after_s=1.0),
+            self.inbox(GazeSample, names.GAZE_FILTERED, self._on_gaze, samples),
+        ]
         self.serve(AskGaze, names.ASK_GAZE, self._answer)
 
     def _figures(self) -> dict[str, str]:
@@ -104,7 +106,8 @@ class GazeTargetNode(ManagedNode):
         self._locate(objects.stamp_ns, objects)
 
     def _locate(self, stamp_ns: int, objects: types.ObjectMap | None) -> None:
-        self._take_gaze()
+        for take in self._inboxes:
+            take()
         sample = self._gaze.nearest(stamp_ns, GAZE_TOLERANCE_NS)
         pose = self._poses.nearest(stamp_ns, POSE_TOLERANCE_NS)
         if sample is None or pose is None or self._camera is None:

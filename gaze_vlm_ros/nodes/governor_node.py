@@ -13,7 +13,6 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from gaze_vlm_msgs.msg import AssistState, GazeSample, GovernorState, Prediction, WearerState
-from gaze_vlm_ros import types
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.conversions.common import stamp_of
@@ -97,9 +96,10 @@ class GovernorNode(ManagedNode):
             self.inbox(Prediction, names.EVENT, partial(self._heard, Input.PREDICTIONS), qos.RESULT),
             self.inbox(WearerState, names.WEARER_STATE, self._on_wearer, qos.RESULT),
             self.inbox(AssistState, names.POLICY_STATE, partial(self._heard, Input.POLICY), qos.RESULT),
-            self.inbox(JointTrajectory, names.POLICY_TRAJECTORY, self._on_command, qos.RESULT),
             self.inbox(Bool, names.PROTECTIVE_STOP, self._on_stop, qos.LATCHED),
         ]
+        self._is_answered = False
+        self.subscribe(JointTrajectory, names.POLICY_TRAJECTORY, self._on_command, qos.RESULT)
         self.serve(Trigger, names.GOVERNOR_ARM, self._arm)
         self.serve(Trigger, names.GOVERNOR_RESET, self._reset)
         self.serve(Trigger, names.GOVERNOR_STOP, self._halt_now)
@@ -135,23 +135,22 @@ class GovernorNode(ManagedNode):
 
     def _on_joints(self, message: JointState) -> None:
         """Joints of others, such as a gripper's, are left out."""
-        state = joint_state_from(message)
-        mine = [index for index, name in enumerate(state.names) if name in self._joint_names]
-        if not mine:
-            return
-        arm = types.JointState(
-            state.stamp_ns,
-            tuple(state.names[index] for index in mine),
-            state.position_rad[mine],
-            state.velocity_rad_s[mine],
-        )
-        self._complain(self.governor.joint_state(arm, time.monotonic(), self.now_ns()))
+        arm = joint_state_from(message).of(self._joint_names)
+        if arm.names:
+            self._complain(self.governor.joint_state(arm, time.monotonic(), self.now_ns()))
 
     def _on_wearer(self, message: WearerState) -> None:
         self._complain(self.governor.wearer(wearer_from(message), time.monotonic(), self.now_ns()))
 
     def _on_command(self, message: JointTrajectory) -> None:
-        self._complain(self.governor.command(trajectory_from(message, self.now_ns()), time.monotonic(), self.now_ns()))
+        """The first command after a tick is answered at once, for the next tick may be ``tick_s`` away."""
+        command = trajectory_from(message, self.now_ns())
+        self._take()
+        problem = self.governor.command(command, time.monotonic(), self.now_ns())
+        if not self._is_answered:
+            self._is_answered = True
+            self._decide()
+        self._complain(problem)
 
     def _on_stop(self, message: Bool) -> None:
         """Anybody may ask for a stop on the topic on which this node says that there is one; only a reset ends it."""
@@ -189,12 +188,19 @@ class GovernorNode(ManagedNode):
     def _tick(self) -> None:
         now_s = time.monotonic()
         self._largest_gap_s, self._ticked_s = max(self._largest_gap_s, now_s - self._ticked_s), now_s
+        self._is_answered = False
+        self._take()
+        self._decide()
+
+    def _take(self) -> None:
         for take in self._inboxes:
             take()
+
+    def _decide(self) -> None:
         output = self.governor.tick(time.monotonic())
         if output.trajectory is not None:
             self._controller.publish(trajectory_message(output.trajectory))
-        if output.state is not self._said or now_s - self._said_s > STATE_PERIOD_S:
+        if output.state is not self._said or time.monotonic() - self._said_s > STATE_PERIOD_S:
             self._say(output)
 
     def _say(self, output: GovernorOutput) -> None:

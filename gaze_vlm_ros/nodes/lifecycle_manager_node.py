@@ -18,10 +18,11 @@ from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.parameters import Parameters, declare, parameter
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.nodes.transitions import LOWERED, RAISED, REASON_WITHIN_S, RemoteLifeCycle, Step, StepFailed, Waiting
-from gaze_vlm_ros.supervision import RESTARTS, Restarts
+from gaze_vlm_ros.supervision import RESTARTS, Restarts, Silence
+from gaze_vlm_ros.types import NS_PER_S
 
-STOOD_STILL_S = 1.0
-"""Between two looks of the manager: its own standing still is no silence of the nodes."""
+BUSY_S, WATCH_S = 0.02, 0.1
+"""Between two looks while there are steps to take, and while there are none: each wakes a whole executor."""
 _REPEATED = re.compile(r"^(cannot [\w ]+|failed): ")
 
 
@@ -58,11 +59,9 @@ class LifecycleManager(Node):
         self._under_way: Waiting | None = None
         self._code: int | None = None
         self._errors: dict[str, str] = {}
-        self._heard_s: dict[str, float] = {}
-        self._silent: set[str] = set()
+        self._silence = Silence(self.parameters.silent_after_s, time.monotonic())
         self._fallen: dict[str, float] = {}
         self._again_s: dict[str, float] = {}
-        self._watched_s = time.monotonic()
         self._ready = self.create_publisher(Bool, names.MANAGER_READY, qos.LATCHED)
         self.create_subscription(DiagnosticArray, names.DIAGNOSTICS, self._on_diagnostics, qos.RESULT)
         for name in self._order:
@@ -75,8 +74,8 @@ class LifecycleManager(Node):
         if self.parameters.ends_with_replay:
             self.create_subscription(UInt64, names.PREDICTIONS_DONE, self._on_replayed, qos.LATCHED)
         self._say_ready(False)
+        self._timer = self.create_timer(BUSY_S, self._advance, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._begin([Step(name, transition) for transition in RAISED for name in self._order])
-        self.create_timer(0.02, self._advance, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
     def _is_up(self) -> bool:
@@ -87,10 +86,12 @@ class LifecycleManager(Node):
 
     def _begin(self, steps: list[Step]) -> None:
         self._steps, self._under_way = steps, None
+        self._timer.timer_period_ns = round(BUSY_S * NS_PER_S)
 
     def _advance(self) -> None:
         """Waits for the step under way, then asks for the next; looks after the nodes once all are up."""
         if not self._steps:
+            self._timer.timer_period_ns = round(WATCH_S * NS_PER_S)
             self._watch()
             return
         step = self._steps[0]
@@ -114,7 +115,7 @@ class LifecycleManager(Node):
 
     def _after(self, step: Step, succeeded: bool) -> None:
         if succeeded and step.transition == Transition.TRANSITION_ACTIVATE:
-            self._heard_s[step.node] = time.monotonic()
+            self._silence.heard(step.node, time.monotonic())
             if step.node not in self._raised:
                 self._raised.append(step.node)
         if self._steps:
@@ -161,9 +162,9 @@ class LifecycleManager(Node):
         self.get_logger().warning(f"{name}: {reason}; it is brought back in {pause_s:g} s")
 
     def _watch(self) -> None:
-        now, before, self._watched_s = time.monotonic(), self._watched_s, time.monotonic()
-        if now - before > STOOD_STILL_S:
-            self._heard_s = dict.fromkeys(self._heard_s, now)
+        now = time.monotonic()
+        for name, silent_s in self._silence.broken_off(self._raised, now):
+            self.get_logger().warning(f"{name} has been silent for {silent_s:.0f} s; does its process hang?")
         for name, fell_s in list(self._fallen.items()):
             if now - fell_s > REASON_WITHIN_S:
                 del self._fallen[name]
@@ -176,11 +177,6 @@ class LifecycleManager(Node):
             for name in due:
                 del self._again_s[name]
             self._begin([Step(name, Transition.TRANSITION_ACTIVATE) for name in due])
-        for name in self._raised:
-            silent_s = now - self._heard_s[name]
-            if silent_s > self.parameters.silent_after_s and name not in self._silent:
-                self._silent.add(name)
-                self.get_logger().warning(f"{name} has been silent for {silent_s:.0f} s; does its process hang?")
 
     def _on_event(self, name: str, event: TransitionEvent) -> None:
         """A node that is deactivated without being asked to has failed, or was told to by somebody else."""
@@ -190,8 +186,7 @@ class LifecycleManager(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             name = status.name.rsplit("/", 1)[-1]
-            self._heard_s[name] = time.monotonic()
-            self._silent.discard(name)
+            self._silence.heard(name, time.monotonic())
             if status.level == DiagnosticStatus.ERROR:
                 self._errors[name] = _REPEATED.sub("", status.message)
             else:

@@ -77,7 +77,6 @@ class SimulatorNode(ManagedNode):
             )
         )
         self._base, self._camera_frame = self.simulation.base_frame, self.simulation.camera.frame_id
-        self._lock = threading.Lock()
         self._snapshots: queue.Queue[tuple[Snapshot, int, np.ndarray]] = queue.Queue(maxsize=1)
         self._slips = self._undrawn = 0
         self._still_s = 0.0
@@ -89,7 +88,9 @@ class SimulatorNode(ManagedNode):
         self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.SAMPLES)
         self._pictures = Pictures(self, qos.SENSOR)
         self._clock_publisher = self.advertise(Clock, "/clock", qos.SENSOR) if p.publish_clock else None
-        self.subscribe(JointTrajectory, names.CONTROLLER_TRAJECTORY, self._on_trajectory, qos.RESULT)
+        self._take_trajectory = self.inbox(
+            JointTrajectory, names.CONTROLLER_TRAJECTORY, self._on_trajectory, qos.RESULT
+        )
         self._arming, self._is_armed = None, not p.arm_governor
         self._arm_client = self.create_client(Trigger, names.GOVERNOR_ARM)
         self._owned.append(partial(self.destroy_client, self._arm_client))
@@ -122,8 +123,7 @@ class SimulatorNode(ManagedNode):
         trajectory = trajectory_from(message, self.now_ns())
         if missing := set(self.simulation.robot.joint_names) - set(trajectory.names):
             raise ValueError(f"the trajectory lacks {', '.join(sorted(missing))}; is it meant for another robot?")
-        with self._lock:
-            self.simulation.set_joint_trajectory(trajectory)
+        self.simulation.set_joint_trajectory(trajectory)
 
     # --- the thread in which the world lives
 
@@ -141,9 +141,9 @@ class SimulatorNode(ManagedNode):
                 self._offset_ns += 0 if self.parameters.publish_clock else round(behind_s * NS_PER_S)
             elif halt.wait(max(0.0, -behind_s)):
                 return
-            with self._lock:
-                self.simulation.advance(TICK_S)
-                self._say(step)
+            self._take_trajectory()
+            self.simulation.advance(TICK_S)
+            self._say(step)
 
     def _say(self, step: int) -> None:
         """What the sensors deliver at this tick: gaze as it arrives from the tracker, joints, frames and the rest."""

@@ -25,6 +25,7 @@ from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.types import NS_PER_S, Frame
 from gaze_vlm_ros.vlm.checkpoint import default_checkpoint
+from gaze_vlm_ros.vlm.encoding import EncodingError
 from gaze_vlm_ros.vlm.frames import check_shape
 from gaze_vlm_ros.vlm.predictor import StreamingPredictor
 
@@ -51,6 +52,7 @@ class VlmParameters(Parameters):
     )
     image_transport: str = parameter("raw", "which image topic is read", choices=("raw", "compressed"))
     threads: int = parameter(1, "torch threads", low=1, high=64)
+    device: str = parameter("cpu", "where frames are encoded: cpu, or cuda while its memory lasts")
 
 
 class VlmNode(ManagedNode):
@@ -62,7 +64,7 @@ class VlmNode(ManagedNode):
         p = self.parameters
         self._replays = p.mode == "replay"
         self.predictor = StreamingPredictor.from_checkpoint(
-            p.checkpoint or default_checkpoint(), p.gaze_input, p.threads
+            p.checkpoint or default_checkpoint(), p.gaze_input, p.threads, p.device
         )
         self._warm_up()
         self._buffer, self._camera_size = GazeBuffer(REMEMBERED_S), None
@@ -85,7 +87,7 @@ class VlmNode(ManagedNode):
         self.subscribe(
             kind, topic, self._on_frame, qos.REPLAYED_FRAMES if self._replays else qos.NEWEST, silent_after_s=0.3
         )
-        self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
+        self._take_camera = self.inbox(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
         profile = qos.REPLAYED_SAMPLES if self._replays else qos.SAMPLES
         self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, profile)
         if self._replays:
@@ -111,6 +113,9 @@ class VlmNode(ManagedNode):
 
     def _dropped(self) -> int:
         return self._frames.replaced + self._too_old + self._buffer.lost
+
+    def _warnings(self) -> list[str]:
+        return [self.predictor.notice] if self._configured and self.predictor.notice else []
 
     def _on_frame(self, message: Image | CompressedImage) -> None:
         self._received += 1
@@ -160,10 +165,15 @@ class VlmNode(ManagedNode):
         began_s, stamp_ns = time.monotonic(), stamp_of(message)
         self._refuse_old(stamp_ns)
         rgb = rgb_from(message)
+        self._take_camera()
         size = self._camera_size or (rgb.shape[1], rgb.shape[0])
         check_shape(rgb, size)
         self.predictor.observe(Frame(stamp_ns, rgb), self._buffer.window(stamp_ns), size)
-        output = self.predictor.predict()
+        try:
+            output = self.predictor.predict()
+        except EncodingError as error:  # the next frame would not fit either
+            self.fail(error)
+            return
         self._refuse_old(stamp_ns)
         frame_id = message.header.frame_id
         self._event.publish(prediction_message(output.event, frame_id))

@@ -17,6 +17,7 @@ from gaze_vlm_ros.vlm.calibration import Calibration, load_calibration
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint
 from gaze_vlm_ros.vlm.decoding import Decoder, Sentence
 from gaze_vlm_ros.vlm.domain import Domain, load_domain
+from gaze_vlm_ros.vlm.encoding import FrameEncoder
 from gaze_vlm_ros.vlm.frames import to_pixels
 from gaze_vlm_ros.vlm.history import Entry, FrameHistory
 from gaze_vlm_ros.vlm.model import GazeVLM
@@ -56,27 +57,34 @@ class StreamingPredictor:
         gaze_input: GazeInput = "auto",
         domain: Domain | None = None,
         calibration: Calibration | None = None,
+        device: str = "cpu",
     ) -> None:
-        """Without a ``domain`` nothing is known of what pictures show, and only padding is out of domain. Without a
+        """``device``: where frames are encoded; all else runs on the processor.
+
+        Without a ``domain`` nothing is known of what pictures show, and only padding is out of domain. Without a
         ``calibration`` probabilities are the model's own, and it never abstains.
         """
         if gaze_input not in get_args(GazeInput):
             raise PredictorError(f"gaze_input must be one of {', '.join(get_args(GazeInput))}, got {gaze_input!r}")
         self._model, self._config, self._use_gaze = model.eval(), model.config, gaze_input == "auto"
         self._decoder, self._domain, self._calibration = Decoder(model, tokenizer), domain, calibration
+        self._encoder = FrameEncoder(model, device)
         self._history = FrameHistory(model.config)
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, gaze_input: GazeInput = "auto", threads: int = 1) -> StreamingPredictor:
+    def from_checkpoint(
+        cls, path: str | Path, gaze_input: GazeInput = "auto", threads: int = 1, device: str = "cpu"
+    ) -> StreamingPredictor:
         """Loads a checkpoint folder. ``threads`` is torch's number of threads in this whole process.
 
         Raises CheckpointError for files that are missing, damaged or of other weights, PredictorError for an unknown
-        ``gaze_input``.
+        ``gaze_input``, EncodingError for a ``device`` that is not there.
         """
         torch.set_num_threads(threads)
         model, tokenizer = load_checkpoint(path)
         model.fuse_stem()
-        return cls(model, tokenizer, gaze_input, load_domain(path, model.config.hidden), load_calibration(path))
+        domain, calibration = load_domain(path, model.config.hidden), load_calibration(path)
+        return cls(model, tokenizer, gaze_input, domain, calibration, device)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -91,6 +99,11 @@ class StreamingPredictor:
     @property
     def window_s(self) -> float:
         return self._config.window_s
+
+    @property
+    def notice(self) -> str:
+        """What was given up for lack of memory, in words; empty while nothing was."""
+        return self._encoder.notice
 
     def reset(self) -> None:
         """Forgets every frame."""
@@ -110,7 +123,8 @@ class StreamingPredictor:
     def predict(self) -> PredictorOutput:
         """The activity and the event at the newest frame.
 
-        Raises PredictorError where there is no frame yet, and where the model gives no finite numbers for the window.
+        Raises PredictorError where there is no frame yet, and where the model gives no finite numbers for the window;
+        EncodingError where there is no memory left to encode a frame.
         """
         if not len(self._history):
             raise PredictorError("no frame has been observed yet; is the scene camera publishing?")
@@ -136,7 +150,7 @@ class StreamingPredictor:
         """Fills in the tokens; a frame that stands in the window twice (padding) is encoded once."""
         unique = list({entry.stamp_ns: entry for entry in entries}.values())
         if unique:
-            encoded = self._model.encode(to_pixels([entry.rgb for entry in unique]))
+            encoded = self._encoder.encode(to_pixels([entry.rgb for entry in unique]))
             holds = self._domain.holds(encoded).tolist() if self._domain else [True] * len(unique)
             for entry, tokens, of_the_kind in zip(unique, encoded, holds, strict=True):
                 entry.tokens, entry.is_foreign = tokens, not of_the_kind

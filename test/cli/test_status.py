@@ -35,8 +35,8 @@ def test_a_row_shows_the_stalest_stream_that_still_moves():
         gaze__rate="200.0", gaze__age="4", event__rate="5.0", event__age="310", old__rate="0.0", old__age="9000",
         gaze__least_age="1",
     )  # fmt: skip
-    board.hear([said("sim/vlm", state="active", dropped="7", **streams)], 100.0)
-    assert row(board, "sim/vlm", 100.5) == ["sim/vlm", "active", "event", "5.0", "310", "7", ""]
+    board.hear([said("sim/vlm", state="active", dropped="7", lost="3", **streams)], 100.0)
+    assert row(board, "sim/vlm", 100.5) == ["sim/vlm", "active", "event", "5.0", "310", "7", "3", ""]
 
 
 def test_the_last_reason_stays_with_its_time_after_all_is_well_again():

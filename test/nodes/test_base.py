@@ -16,7 +16,7 @@ from std_msgs.msg import Header
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.nodes import qos
 from gaze_vlm_ros.nodes.base import ManagedNode
-from gaze_vlm_ros.nodes.diagnostics import StreamStatistics
+from gaze_vlm_ros.nodes.diagnostics import Numbering, StreamStatistics
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 
 
@@ -202,3 +202,57 @@ def test_a_worker_ends_with_the_activity_of_the_node(spin, probe):
     assert not any(thread.is_alive() for thread in threads)
     probe.trigger_shutdown()
     assert state(probe) == "finalized" and probe.closed == 1
+
+
+class TestNumbering:
+    def lost(self, *numbers):
+        numbering = Numbering()
+        for number in numbers:
+            numbering.heard(number)
+        return numbering.lost
+
+    def test_gaps_are_lost_and_what_went_before_the_first_is_not_known(self):
+        assert self.lost(7, 8, 9) == 0
+        assert self.lost(7, 10, 11, 13) == 3
+
+    def test_a_publisher_that_was_started_again_counts_from_its_own_beginning(self):
+        assert self.lost(1000, 1001, 1, 2, 4, 5) == 1
+
+    def test_two_publishers_do_not_make_each_other_lose(self):
+        assert self.lost(1000, 1, 1001, 2, 1002, 3) == 0
+        assert self.lost(5, 5, 6, 6, 8, 7) == 1
+
+    def test_after_a_pause_nothing_is_missed(self):
+        numbering = Numbering()
+        numbering.heard(3)
+        numbering.forget()
+        numbering.heard(90)
+        assert numbering.lost == 0
+
+
+class Hasty(Probe):
+    """Keeps one message only, and takes it when it is told to."""
+
+    def _setup(self):
+        self.taken = []
+        self.take = self.inbox(Header, "hasty", lambda message: self.taken.append(message.frame_id), qos.NEWEST)
+
+
+def test_what_is_overwritten_before_it_is_taken_is_counted_as_lost(spin, other):
+    node = Hasty("hasty")
+    up(node)
+    publisher = other.create_publisher(Header, "hasty", qos.SENSOR)
+    assert spin(other, lambda: publisher.get_subscription_count() == 1)
+
+    def taken(words):
+        for word in words:
+            publisher.publish(Header(frame_id=word))
+        return spin(other, lambda: (node.take(), node.taken[-1:] == [words[-1]])[1])
+
+    assert taken(["first"])
+    assert taken(["lost", "lost too", "last"])
+    lost = sum(stream.numbering.lost for stream in node._streams)
+    assert len(node.taken) + lost == 4
+    other.destroy_publisher(publisher)
+    node.trigger_shutdown()
+    node.destroy_node()

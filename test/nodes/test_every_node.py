@@ -18,7 +18,7 @@ from gaze_vlm_ros.nodes.documentation import COMPLETE
 
 MODULES = sorted(path.stem for path in Path(gaze_vlm_ros.nodes.__file__).parent.glob("*_node.py"))
 MANAGED = [module for module in MODULES if module != "lifecycle_manager_node"]
-HOOKS = {"Parameters", "_setup", "_teardown", "_start", "_stop", "_figures", "_dropped"}
+HOOKS = {"Parameters", "_setup", "_teardown", "_start", "_stop", "_figures", "_warnings", "_dropped"}
 
 
 def node_class(module):

@@ -106,3 +106,11 @@ def test_what_is_under_way_at_the_end_is_told(lab):
     node.trigger_deactivate()
     assert spin(listener, lambda: len(heard) == 1)
     assert gaze.movement_from(heard[0]).kind is EyeMovementKind.FIXATION
+
+
+def test_a_slip_is_a_warning_with_its_direction(lab):
+    _, node, _ = lab
+    assert node._warnings() == []
+    node._slip.shift_rad = np.radians([5.0, -3.0])
+    (said,) = node._warnings()
+    assert "may have slipped" in said and "+5 deg to the right and -3 deg below" in said

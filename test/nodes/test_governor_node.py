@@ -67,6 +67,7 @@ def lab(spin, request):
     node.set_parameters([Parameter(name, value=value) for name, value in changes.items()])
     spin(node, seconds=0.0)
     assert node.trigger_configure().name == "SUCCESS" and node.trigger_activate().name == "SUCCESS"
+    around.governor = node
     yield around, spin
     node.trigger_shutdown()
 
@@ -128,3 +129,25 @@ def test_a_stop_that_was_published_stays_until_it_is_reset(lab):
     future = around.reset.call_async(Trigger.Request())
     assert spin(around, future.done) and future.result().success
     assert spin(around, lambda: around.states[-1].state == GovernorState.DISARMED)
+
+
+def test_a_command_is_answered_at_once_but_a_flood_of_them_only_once_in_a_tick(lab, monkeypatch):
+    around, spin = lab
+    arm(around, spin)
+    moving(around, spin)
+    governor, sent = around.governor, []
+    monkeypatch.setattr(governor._controller, "publish", sent.append)
+
+    def freshly(act):
+        """How much was sent once ``act`` was done, the joints having been heard just before."""
+        now_ns, home = governor.now_ns(), np.array(ROBOT.home_rad, dtype=float)
+        rest = np.zeros_like(home)
+        governor._on_joints(joint_state_message(types.JointState(now_ns, ROBOT.joint_names, home, rest)))
+        stay = types.JointTrajectory(now_ns, ROBOT.joint_names, home[None], rest[None], np.zeros(1))
+        act(trajectory_message(stay, now_ns))
+        return len(sent)
+
+    before = freshly(lambda _: governor._tick())
+    assert [freshly(governor._on_command) - before for _ in range(3)] == [1, 1, 1]
+    assert freshly(lambda _: governor._tick()) == before + 2
+    assert freshly(governor._on_command) == before + 3

@@ -69,3 +69,24 @@ def test_a_frame_that_grew_old_while_the_model_ran_gives_nothing(lab, monkeypatc
     publish(0.0)
     assert wait(lambda: late and node._too_old == 1)
     assert heard == []
+
+
+def test_without_memory_for_a_frame_the_node_fails_with_the_reason(lab, monkeypatch):
+    node, publish, heard, wait = lab
+
+    def encode(pixels):
+        raise MemoryError
+
+    monkeypatch.setattr(node.predictor._encoder._model, "encode", encode)
+    publish(0.0)
+    assert wait(lambda: not node.active)
+    assert "not enough memory to encode a single frame" in node.failure and not heard
+
+
+def test_what_was_given_up_for_lack_of_memory_is_a_warning(lab):
+    node, publish, heard, wait = lab
+    assert node._warnings() == []
+    node.predictor._encoder._at_once, node.predictor._encoder.notice = 1, "out of memory on cuda: frames one at a time"
+    first = publish(0.0)
+    assert wait(lambda: heard == [first]), "the node goes on"
+    assert node._warnings() == ["out of memory on cuda: frames one at a time"]

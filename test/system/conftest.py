@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,12 +55,15 @@ class Run:
 
 
 @contextmanager
-def _running(deployment: str, **arguments: str):
-    """``Run`` of a deployment with arguments; every process is gone afterwards."""
+def _running(deployment: str, remap: dict[str, dict[str, str]] | None = None, **arguments: str):
+    """``Run`` of a deployment with arguments; every process is gone afterwards. ``remap``: topics of nodes, by name."""
     lines: list[str] = []
     # A lease in the environment, so that the watcher's own context is confined to this host too.
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    with DomainLease() as lease, ProcessGraph(build(deployment, arguments), lease.domain_id, lines.append) as graph:
+    built = build(deployment, arguments)
+    nodes = tuple(replace(node, remap=(remap or {}).get(node.name, {})) for node in built.nodes)
+    built = replace(built, nodes=nodes)
+    with DomainLease() as lease, ProcessGraph(built, lease.domain_id, lines.append) as graph:
         watcher = Watcher(lease.domain_id)
         try:
             yield Run(graph, lines, watcher)

@@ -97,7 +97,7 @@ def test_another_one_begins_at_every_window(benchmark):
 
 
 def test_memory_is_that_of_the_process_asked_for(benchmark):
-    resident_mib = benchmark("vlm_streaming").resident_mib
+    resident_mib = benchmark("memory").resident_mib
     assert 20 < resident_mib(os.getpid()) < 20_000
     ended = subprocess.Popen([sys.executable, "-c", "pass"])
     ended.wait()

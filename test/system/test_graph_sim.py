@@ -312,6 +312,7 @@ def test_a_recorder_that_dies_leaves_its_file_and_goes_on_in_the_next(running, c
     path = tmp_path / "run.mcap"
     with running("sim", checkpoint=checkpoint, record=str(path)) as run:
         run.wait_ready()
+        run.graph.wait(2.0)  # a kill may cost a chunk, and the first one lasts half a second
         os.kill(run.graph.pids["recorder"], signal.SIGKILL)
         ready = [line for line in run.lines if "ready:" in line]
         assert run.graph.wait(60.0, until=lambda: len([ln for ln in run.lines if "ready:" in ln]) > len(ready))
