@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 import threading
@@ -204,6 +205,8 @@ class SimulatorNode(ManagedNode):
 
 
 def main() -> None:
+    # Where there is no GPU, Mesa draws with as many threads as there are cores, ahead of the predictions that wait.
+    os.environ.setdefault("LP_NUM_THREADS", "1")
     sys.exit(run(partial(SimulatorNode, "simulator")))
 
 
