@@ -13,8 +13,8 @@ class SlipSettings:
     """``reaches`` are remembered; from ``needed`` on a slip can be told.
 
     Shifts up to ``reach_rad`` are tried in steps of ``step_rad``; a sample speaks for those within ``radius_rad``. A
-    shift of at least ``least_rad`` is a slip once ``margin`` more reaches speak for it than for any of at most
-    ``normal_rad``.
+    shift of at least ``least_rad`` is a slip once half of the reaches speak for it, and ``margin`` more of them than for
+    any of at most ``normal_rad``.
     """
 
     reaches: int = 16
@@ -71,6 +71,6 @@ class SlipDetector:
             return None
         votes = np.sum(self._votes, axis=0)
         best = votes[self._slipped].max()
-        if best - votes[self._normal].max() < self.settings.margin:
+        if best < len(self._votes) / 2 or best - votes[self._normal].max() < self.settings.margin:
             return None
         return self._shifts[self._slipped & (votes == best)].mean(axis=0)

@@ -82,3 +82,10 @@ def test_a_hand_that_goes_to_and_fro_between_two_places_reaches_for_nothing_new(
             place = np.array([0.3 * (turn % 2), 0.2, 0.6])
             watch.on_wearer(WearerState(stamp_ns, np.eye(4), right_hand_m=place))
     assert watch.reaches <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_gaze_that_has_nothing_to_do_with_the_hands_is_no_slip(seed):
+    random, detector = np.random.default_rng(seed), SlipDetector()
+    anywhere = [detector.reached(np.radians(random.uniform(-12.0, 12.0, (6, 2)))) for _ in range(60)]
+    assert all(told is None for told in anywhere)
