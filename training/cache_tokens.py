@@ -17,12 +17,12 @@ import torch
 
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.command import run_command, say
-from gaze_vlm_ros.training.data import SPLITS, DataError, Episode, read_episodes
+from gaze_vlm_ros.training.data import CAMERA_SIZE, SPLITS, DataError, Episode, read_episodes
 from gaze_vlm_ros.training.shards.reader import data_digest
 from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
-from gaze_vlm_ros.vlm.config import GazeVLMConfig
 from gaze_vlm_ros.vlm.frames import to_pixels
+from gaze_vlm_ros.vlm.gaze_inputs import draw_gaze
 from gaze_vlm_ros.vlm.model import GazeVLM
 
 PER_FRAME = (
@@ -41,13 +41,14 @@ def encoder_digest(model: GazeVLM) -> str:
     return digest.hexdigest()
 
 
-def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
+def cache_tokens(data: Path, encoder: Path, out: Path, overlay: bool = False) -> None:
     """Encodes the episodes of ``data`` with the checkpoint ``encoder`` into ``out``, unless that is done.
 
+    ``overlay``: gaze is drawn into every picture before (``draw_gaze``); such tokens are not those of frames alone.
     The tokens of a cache of an earlier form are kept; what else is known of the frames is then read anew.
     """
     model, _ = load_checkpoint(encoder)
-    source = {"encoder_sha256": encoder_digest(model), "data_sha256": data_digest(data)}
+    source = {"encoder_sha256": encoder_digest(model), "data_sha256": data_digest(data), "overlay": overlay}
     card, found = source | {"columns": list(PER_FRAME)}, _card(out)
     if found is not None and card.items() <= found.items() and "labels" in found:
         say(f"{out} already holds these tokens")
@@ -63,7 +64,7 @@ def cache_tokens(data: Path, encoder: Path, out: Path) -> None:
     (out / "cache.json").unlink(missing_ok=True)
     if not has_tokens:
         model.fuse_stem()
-        _write_tokens(model, model.config, episodes, out / "tokens.npy")
+        _write_tokens(model, episodes, out / "tokens.npy", overlay)
     _write_frames(episodes, out / "frames.npz")
     card["labels"] = list(episodes[0].label_names)
     write_atomically(out / "cache.json", (json.dumps(card, indent=2) + "\n").encode())
@@ -78,23 +79,30 @@ def require_columns(data: TokenSet, tokens: Path) -> None:
 
 def _card(out: Path) -> dict | None:
     path = out / "cache.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    return {"overlay": False} | json.loads(path.read_text()) if path.exists() else None
 
 
 @torch.inference_mode()
-def _write_tokens(model: GazeVLM, config: GazeVLMConfig, episodes: list[Episode], path: Path) -> None:
-    shape = (sum(map(len, episodes)), config.patches, config.hidden)
+def _write_tokens(model: GazeVLM, episodes: list[Episode], path: Path, overlay: bool) -> None:
+    shape = (sum(map(len, episodes)), model.config.patches, model.config.hidden)
     tokens = np.lib.format.open_memmap(path, "w+", np.float16, shape)
     at = 0
     with Progress() as progress:
         task = progress.add_task("caching tokens", total=len(episodes))
         for episode in episodes:
             for start in range(0, len(episode), _BATCH):
-                pictures = [episode.frame(i) for i in range(start, min(start + _BATCH, len(episode)))]
+                pictures = [_picture(episode, i, overlay) for i in range(start, min(start + _BATCH, len(episode)))]
                 tokens[at : at + len(pictures)] = model.encode(to_pixels(pictures)).half().numpy()
                 at += len(pictures)
             progress.advance(task)
     tokens.flush()
+
+
+def _picture(episode: Episode, index: int, overlay: bool) -> np.ndarray:
+    rgb = episode.frame(index)
+    if not overlay:
+        return rgb
+    return draw_gaze(rgb, (episode.gaze_px[index] + 0.5) * (np.array(rgb.shape[1::-1]) / CAMERA_SIZE) - 0.5)
 
 
 def _write_frames(episodes: list[Episode], path: Path) -> None:
@@ -109,9 +117,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of `gaze-vlm-ros generate`")
     parser.add_argument("--encoder", type=Path, default=Path("runs/encoder/checkpoint"))
     parser.add_argument("--out", type=Path, default=Path("runs/tokens"))
+    parser.add_argument("--overlay", action="store_true", help="draw gaze into the pictures: not for frames alone")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    return run_command(lambda: cache_tokens(options.data, options.encoder, options.out), options.threads)
+    return run_command(
+        lambda: cache_tokens(options.data, options.encoder, options.out, options.overlay), options.threads
+    )
 
 
 if __name__ == "__main__":

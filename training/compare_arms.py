@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=Path, default=Path("runs/tokens"))
     parser.add_argument("--encoder", type=Path, default=Path("runs/encoder/checkpoint"), help="whose tokens they are")
+    parser.add_argument("--overlay-tokens", type=Path, help="of `cache_tokens --overlay`, for the arm gaze_overlay")
     parser.add_argument("--out", type=Path, default=Path("runs/arms"))
     parser.add_argument("--arms", nargs="+", default=list(CORE), choices=ARMS, metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--shares", nargs="+", type=float, default=Plan.shares, help="of the training episodes")
@@ -71,6 +72,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         tuple(getattr(options, f"most_{split}") for split in SPLITS),
         options.draw,
         options.text_layers,
+        options.overlay_tokens,
     )
     lists = (tuple(getattr(options, name)) for name in ("arms", "shares", "seeds", "rates"))
     return Plan(setup, *lists, workers=options.workers)

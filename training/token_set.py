@@ -38,7 +38,8 @@ class TokenSet:
     in a cache of an earlier form; ``last(windows)`` are the rows of the windows' newest frames.
     """
 
-    def __init__(self, folder: Path, config: GazeVLMConfig) -> None:
+    def __init__(self, folder: Path, config: GazeVLMConfig, overlay: bool = False) -> None:
+        """``overlay``: a cache is wanted into whose pictures gaze was drawn; the other kind is refused, DataError."""
         try:
             card = json.loads((folder / "cache.json").read_text())
             self._tokens = np.load(folder / "tokens.npy", mmap_mode="r")
@@ -48,6 +49,8 @@ class TokenSet:
             raise DataError(f"{folder} is no finished token cache ({error}); `gaze-vlm-ros train` makes one") from None
         self.encoder_sha256, self.data_sha256 = card["encoder_sha256"], card["data_sha256"]
         self.labels = tuple(card.get("labels", ()))
+        if card.get("overlay", False) != overlay:
+            raise DataError(f"{folder} was made {'without' if overlay else 'with'} --overlay; cache the tokens anew")
         wanted = len(self.columns["episode"]), config.patches, config.hidden
         if self._tokens.shape != wanted:
             raise DataError(f"{folder} holds tokens {self._tokens.shape}, the model wants {wanted}; cache them anew")

@@ -102,8 +102,8 @@ def train_vlm(
     """Trains block and language model on the cache ``tokens`` of the checkpoint ``encoder``.
 
     ``output``: what the language model sees of a frame (``GazeVLMConfig``).
-    ``out`` gets state, curve and ``checkpoint/``, the weights that spoke best of the validation windows; what it holds of
-    the same run is resumed.
+    ``out`` gets state, curve and ``checkpoint/``, the weights that spoke best of the validation windows; what it holds
+    of the same run is resumed.
     """
     settings = settings or VLMSettings()
     model, tokenizer = load_checkpoint(encoder)

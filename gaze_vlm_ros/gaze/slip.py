@@ -13,8 +13,8 @@ class SlipSettings:
     """``reaches`` are remembered; from ``needed`` on a slip can be told.
 
     Shifts up to ``reach_rad`` are tried in steps of ``step_rad``; a sample speaks for those within ``radius_rad``. A
-    shift of at least ``least_rad`` is a slip once half of the reaches speak for it, and ``margin`` more of them than for
-    any of at most ``normal_rad``.
+    shift of at least ``least_rad`` is a slip once half of the reaches speak for it, and ``margin`` more of them than
+    for any of at most ``normal_rad``.
     """
 
     reaches: int = 16

@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlavaConfig, SiglipVisionConfig
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.vlm.wrap.modulation import cell_shape
 
-OutputMode = Literal["pool", "tokens"]
+OutputMode = Literal["pool", "tokens", "words"]
 BACKGROUND = "background"
 IMAGE_TOKEN_ID = 4
 """Id of ``<image>`` in ``tokenizer.SPECIAL_TOKENS``; transformers wants it in the model's configuration."""
@@ -36,7 +36,8 @@ class GazeVLMConfig:
     """A LLaVA-type base (SigLIP encoder, projector, Llama) with the gaze block after the projector.
 
     ``output`` is what the language model sees of a frame: ``pool`` the block's one token (the paper), ``tokens`` at
-    most 7 x 7 patch tokens modulated by the attention (``wrap/modulation.py``).
+    most 7 x 7 patch tokens modulated by the attention (``wrap/modulation.py``), ``words`` the block's token and a word
+    for where gaze lies (``SpokenGaze``), the one way of the three in which gaze leaves the attention alone.
 
     ``frames`` at ``spacing_s`` [s] make the observation window tau_o. ``gaze_sigma_px`` is the width of the heatmap's
     Gaussian in pixels of a 640 pixel wide frame: 20 px gives the 14x14 target an entropy of 1.5 nats, close to the
@@ -102,7 +103,7 @@ class GazeVLMConfig:
     @property
     def image_tokens(self) -> int:
         """How many tokens the frames of a window take in the prompt."""
-        rows, columns = cell_shape(self.grid) if self.output == "tokens" else (1, 1)
+        rows, columns = {"pool": (1, 1), "tokens": cell_shape(self.grid), "words": (1, 2)}[self.output]
         return self.frames * rows * columns
 
     @property

@@ -5,8 +5,8 @@
 | ``auto`` | a bias on the block's attention in frames with valid gaze | the default, trained with gaze drop-out |
 | ``off`` | not at all | the same checkpoint |
 | ``heatmap`` | the heatmap takes the place of the attention in frames with valid gaze | none: the same checkpoint |
-| ``text`` | words in the prompt, ``gaze_words`` | yes: with those words in tokenizer and prompts |
-| ``overlay`` | drawn into the picture, ``draw_gaze`` | yes: encoder and all that follows, from such pictures |
+| ``text`` | words in the prompt: ``gaze_words``, or ``SpokenGaze`` where a tokenizer lacks them | yes: with the words |
+| ``overlay`` | drawn into the picture, ``draw_gaze`` | yes: at least all that follows the encoder |
 """
 
 from __future__ import annotations

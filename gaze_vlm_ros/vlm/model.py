@@ -9,6 +9,7 @@ from transformers import LlavaForConditionalGeneration, PreTrainedModel
 from gaze_vlm_ros.vlm.block import BlockOutput, GazeBlock
 from gaze_vlm_ros.vlm.config import IMAGE_TOKEN_ID, GazeVLMConfig
 from gaze_vlm_ros.vlm.fused import FusedStem
+from gaze_vlm_ros.vlm.spoken import SpokenGaze
 from gaze_vlm_ros.vlm.stem import ResidualStem
 from gaze_vlm_ros.vlm.wrap.modulation import AttentionModulation
 from gaze_vlm_ros.vlm.wrap.settings import WrapSettings
@@ -31,6 +32,7 @@ class GazeVLM(nn.Module):
         self.base.model.language_model.set_attn_implementation("eager")
         self.block = GazeBlock(config.hidden, config.block_layers, config.block_heads, config.block_ff_mult)
         self.modulation = AttentionModulation() if config.output == "tokens" else None
+        self.spoken = SpokenGaze(config.hidden, config.grid) if config.output == "words" else None
         self.patch_head = nn.Linear(config.hidden, len(config.labels))
 
     @staticmethod
@@ -63,6 +65,9 @@ class GazeVLM(nn.Module):
     ) -> BlockOutput:
         """Patch tokens (B, T, P, D), optional gaze (see ``GazeBlock.forward``) -> the tokens that stand for the frames
         in the prompt (B, ``config.image_tokens``, D), and the attention."""
+        if self.spoken is not None:
+            pooled = self.block(tokens)
+            return BlockOutput(self.spoken(pooled.features, heatmap, given), pooled.attention)
         pooled = self.block(tokens, heatmap, given, replaces)
         if self.modulation is None:
             return pooled

@@ -139,6 +139,43 @@ def test_gaze_reaches_no_weight_of_an_arm_that_is_not_about_it(cache, setup, tmp
     assert results[0] == results[1]
 
 
+@pytest.fixture(scope="module")
+def overlay(cache, tmp_path_factory):
+    """Tokens of the same frames in which the patch that is looked at stands out."""
+    drawn = write_cache(tmp_path_factory.mktemp("drawn")) / "tokens"
+    data = TokenSet(cache / "tokens", TINY)
+    tokens = np.load(drawn / "tokens.npy")
+    tokens += 3.0 * data.columns["heatmap_input"].reshape(len(tokens), -1, 1).astype(np.float16)
+    np.save(drawn / "tokens.npy", tokens)
+    card = json.loads((drawn / "cache.json").read_text())
+    (drawn / "cache.json").write_text(json.dumps(card | {"overlay": True}))
+    return drawn
+
+
+@pytest.mark.parametrize("arm", ["gaze_text", "gaze_overlay"])
+def test_gaze_in_words_or_drawn_reaches_the_answers_and_no_figure_of_frames_alone(cache, setup, overlay, arm, tmp_path):
+    result = run_trial(Trial(replace(setup, overlay=overlay), arm, 1.0, 0, 1e-2))
+    assert {"rgb", "gaze"} <= set(result["test"]) and "heatmap" not in result["test"]
+    moved = write_cache(tmp_path / "moved")
+    rows = np.isin(TokenSet(moved / "tokens", TINY).columns["episode"], list(of_split("test")))
+    change_cache(moved, lambda columns: look_elsewhere(columns, np.flatnonzero(rows)))
+    again = replace(setup, tokens=moved / "tokens", overlay=overlay, out=tmp_path / "again")
+    other = run_trial(Trial(again, arm, 1.0, 0, 1e-2))
+    for one in (result, other):
+        one["test"]["rgb"].pop(MASS)
+    assert result["test"]["rgb"] == other["test"]["rgb"]
+    assert result["test"]["teacher_forced"] == other["test"]["teacher_forced"]
+
+
+def test_pictures_with_gaze_drawn_in_serve_no_other_arm(setup, overlay):
+    with pytest.raises(DataError, match="was made with --overlay"):
+        run_trial(Trial(replace(setup, tokens=overlay), "lambda_0", 1.0, 0, 1e-3))
+    with pytest.raises(ArmError, match="needs the tokens of `cache_tokens --overlay`"):
+        run_trial(Trial(setup, "gaze_overlay", 1.0, 0, 1e-3))
+    with pytest.raises(DataError, match="was made without --overlay"):
+        run_trial(Trial(replace(setup, overlay=setup.tokens), "gaze_overlay", 1.0, 0, 1e-3))
+
+
 def test_the_truth_reaches_teacher_forced_scores_alone(judged, monkeypatch):
     before = figures(*judged, sees_gaze=True)
 
@@ -164,7 +201,8 @@ def test_the_oracle_points_at_the_true_object_wherever_the_wearer_looks(judged, 
 
     monkeypatch.setattr(model, "attend", attend)
     figures(*judged, sees_gaze=True)
-    rgb, gaze, oracle, _ = shown
+    rgb, gaze, in_its_place, oracle, _ = shown
+    assert torch.equal(gaze, in_its_place)
     assert rgb is None
     assert torch.equal(oracle.argmax(-1), at_object) and not torch.equal(gaze.argmax(-1), at_object)
 

@@ -199,6 +199,15 @@ def test_a_finished_cache_is_kept_and_another_encoder_is_refused(runs, tmp_path)
         train_vlm.train_vlm(runs / "tokens", other / "checkpoint", tmp_path / "vlm", steps(1), SETTINGS)
 
 
+def test_gaze_is_drawn_into_the_pictures_where_it_is_known(runs, tmp_path):
+    cache_tokens.cache_tokens(runs / "data", runs / "encoder" / "checkpoint", tmp_path, overlay=True)
+    plain, drawn = (np.load(folder / "tokens.npy") for folder in (runs / "tokens", tmp_path))
+    point = TokenSet(tmp_path, load_checkpoint(runs / "encoder" / "checkpoint")[0].config, True).columns["gaze_px"]
+    inside = ((point >= 0) & (point < (639, 479))).all(1)
+    changed = (plain != drawn).any((1, 2))
+    assert changed[inside].all() and not changed[~np.isfinite(point).all(1)].any()
+
+
 def test_an_unfinished_cache_is_named(tmp_path):
     with pytest.raises(DataError, match="no finished token cache"):
         TokenSet(tmp_path, TINY)

@@ -1,17 +1,20 @@
 """What the language model sees of a frame: one token, or a few that still say where things are."""
 
+import numpy as np
 import pytest
 import torch
 from tiny import CAMERA, frame_at, tiny_model
 
+from gaze_vlm_ros.gaze.heatmap import heatmap
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, save_checkpoint
 from gaze_vlm_ros.vlm.config import ConfigError, GazeVLMConfig
+from gaze_vlm_ros.vlm.gaze_inputs import GAZE_WORDS, gaze_words
 from gaze_vlm_ros.vlm.predictor import StreamingPredictor
 
 FRAMES, PATCHES, WIDTH = 5, 16, 32
 
 
-@pytest.mark.parametrize(("output", "tokens"), [("pool", 5), ("tokens", 5 * 16)])
+@pytest.mark.parametrize(("output", "tokens"), [("pool", 5), ("tokens", 5 * 16), ("words", 10)])
 def test_as_many_tokens_as_the_prompt_has_places_for(output, tokens):
     model, tokenizer = tiny_model(output=output)
     attended = model.attend(torch.randn(2, FRAMES, PATCHES, WIDTH))
@@ -50,6 +53,22 @@ def test_it_streams_and_comes_back_from_its_checkpoint(tmp_path):
     one = StreamingPredictor(loaded, tokenizer)
     one.observe(frame_at(0.0), [], CAMERA)
     assert one.predict().activity.text
+
+
+def test_words_say_the_ninth_of_the_picture_in_which_gaze_lies():
+    model, _ = tiny_model(output="words")
+    rows, columns = model.config.grid
+    size = np.array((640, 480))
+    patches = torch.randn(1, FRAMES, PATCHES, WIDTH)
+    blind = model.attend(patches)
+    for point in ((20, 20), (600, 20), (20, 460), (600, 460)):
+        looked = torch.from_numpy(heatmap(np.array(point, float), tuple(size), (rows, columns))).flatten()
+        given = torch.tensor([[True] * (FRAMES - 1) + [False]])
+        seen = model.attend(patches, looked.expand(1, FRAMES, PATCHES), given)
+        assert torch.equal(seen.attention, blind.attention)
+        assert torch.equal(seen.features[:, 0::2], blind.features[:, 0::2]), "the frames' own tokens stay as they are"
+        word = model.spoken.words.weight[GAZE_WORDS.index(gaze_words(np.array([point]), tuple(size)))]
+        assert torch.equal(seen.features[0, 1::2], torch.stack([word] * (FRAMES - 1) + [blind.features[0, 1]]))
 
 
 def test_an_unknown_output_is_refused():

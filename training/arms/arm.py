@@ -8,6 +8,7 @@ from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.training.arms.pooling import Pooling
 from gaze_vlm_ros.training.arms.released import RELEASED_LAMBDA
 from gaze_vlm_ros.training.arms.targets import Target
+from gaze_vlm_ros.vlm.config import OutputMode
 
 BASE_VARIANTS = ("no_block", "mean_pool", "lambda_0")
 """``base`` is whichever of these is best on the validation episodes."""
@@ -21,7 +22,8 @@ class ArmError(GazeVlmError):
 @dataclass(frozen=True)
 class Arm:
     """``regulariser`` is lambda; ``gaze_dropout`` the share of training windows without gaze as input: 1 for an arm
-    that never sees gaze but in its loss.
+    that never sees gaze but in its loss. ``output``: what the language model sees (``GazeVLMConfig``).
+    ``drawn``: gaze is given by drawing it into the pictures.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Arm:
     regulariser: float = 1.0
     pooling: Pooling = Pooling.GAZE_BLOCK
     gaze_dropout: float = 1.0
+    output: OutputMode = "pool"
+    drawn: bool = False
 
     @property
     def sees_gaze(self) -> bool:
@@ -58,6 +62,14 @@ ARMS = {
         Arm("not_carried", "gaze pixels of 200 ms, not carried to the frame", Target.NOT_CARRIED),
         Arm("frame_query", "gaze, with a query for each frame", Target.GAZE, pooling=Pooling.FRAME_QUERY),
         Arm("gaze_input", "gaze, which is also an input in half of the windows", Target.GAZE, gaze_dropout=0.5),
+        Arm(
+            "gaze_text",
+            "gaze, in half of the windows also told in words",
+            Target.GAZE,
+            gaze_dropout=0.5,
+            output="words",
+        ),
+        Arm("gaze_overlay", "gaze, in half of the windows also drawn", Target.GAZE, gaze_dropout=0.5, drawn=True),
         *map(_lambda, (0.03, 0.1, 0.3, 3.0)),
     )
 }

@@ -21,13 +21,16 @@ from gaze_vlm_ros.training.metrics.judged import Judged, slot_of
 from gaze_vlm_ros.training.metrics.next_object import LEADS_S, asked_before
 from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.types import PredictionKind
+from gaze_vlm_ros.vlm.gaze_inputs import GazeMode
 from gaze_vlm_ros.vlm.model import GazeVLM
 from gaze_vlm_ros.vlm.tokenizer import KINDS, SentenceTokenizer
 
 EXACT = tuple(kind.value for kind in KINDS)
 NEXT_OBJECT = {lead_s: f"next_object_{lead_s:g}s" for lead_s in LEADS_S}
 HALLUCINATED, MASS = "hallucinated_object", "mass_near_gaze"
-RGB, GAZE, ORACLE = "rgb", "gaze", "oracle"
+RGB, GAZE, HEATMAP, ORACLE = "rgb", "gaze", "heatmap", "oracle"
+GIVEN = (GAZE, HEATMAP, ORACLE)
+"""Inputs of an arm that may be given gaze: by its own way, in the attention's place, and the oracle's by its own."""
 Outcomes = dict[str, tuple[Sequence[float], Sequence[int]]]
 """figure -> what each case scored, and the case's episode."""
 
@@ -38,13 +41,25 @@ def exact_figures(model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, 
     return _with_episodes(judged, exact_outcomes(judged, Input.RGB))
 
 
-def figures(model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows: np.ndarray, sees_gaze: bool) -> dict:
+def figures(
+    model: GazeVLM,
+    tokenizer: SentenceTokenizer,
+    data: TokenSet,
+    windows: np.ndarray,
+    sees_gaze: bool,
+    drawn_in: TokenSet | None = None,
+) -> dict:
     """input -> ``episodes`` [E], and figure -> ``total`` [E] and ``count`` [E]: what was scored in each episode, in how
-    many cases. Under ``teacher_forced`` the shares of sentences and words, from frames alone.
+    many cases. ``drawn_in``: the same frames with gaze drawn in, where that is how it is given. Under
+    ``teacher_forced`` the shares of sentences and words, from frames alone.
     """
     result = {RGB: _figures_of(model, tokenizer, data, windows, Input.RGB)}
-    if sees_gaze:
+    if drawn_in is not None:
+        result[GAZE] = _figures_of(model, tokenizer, drawn_in, windows, Input.RGB)
+    elif sees_gaze:
         result[GAZE] = _figures_of(model, tokenizer, data, windows, Input.GAZE)
+        if model.config.output != "words":
+            result[HEATMAP] = _figures_of(model, tokenizer, data, windows, Input.GAZE, GazeMode.HEATMAP)
         result[ORACLE] = _figures_of(model, tokenizer, _pointed(data, windows), windows, Input.ORACLE)
     forced = teacher_forced.scores(model, tokenizer, data, windows, Input.RGB)
     return result | {"teacher_forced": {name: estimate.value for name, estimate in forced.items()}}
@@ -57,9 +72,14 @@ def rate(figure: dict) -> float | None:
 
 
 def _figures_of(
-    model: GazeVLM, tokenizer: SentenceTokenizer, data: TokenSet, windows: np.ndarray, source: Input
+    model: GazeVLM,
+    tokenizer: SentenceTokenizer,
+    data: TokenSet,
+    windows: np.ndarray,
+    source: Input,
+    mode: GazeMode = GazeMode.AUTO,
 ) -> dict:
-    judged = Judged(data, windows, {source: answer(model, tokenizer, data, windows, source)})
+    judged = Judged(data, windows, {source: answer(model, tokenizer, data, windows, source, mode=mode)})
     return _with_episodes(
         judged, exact_outcomes(judged, source) | next_object_outcomes(judged, source) | _looks(judged, source)
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from gaze_vlm_ros.statistics import Estimate, crossed_bootstrap, wilson
 from gaze_vlm_ros.training.arms.arm import BASE_VARIANTS, ArmError
-from gaze_vlm_ros.training.arms.figures import EXACT, GAZE, HALLUCINATED, MASS, NEXT_OBJECT, ORACLE, RGB
+from gaze_vlm_ros.training.arms.figures import EXACT, GIVEN, HALLUCINATED, MASS, NEXT_OBJECT, RGB
 from gaze_vlm_ros.training.arms.plan import selection_score
 
 BASE = "base"
@@ -124,7 +124,7 @@ def summarize(comparison: Comparison) -> dict:
             figure: comparison.rate(arm, share, figure).as_dict() for figure in FIGURES
         }
         results = comparison.of(arm, share)
-        if given := [source for source in (GAZE, ORACLE) if all(source in r["test"] for r in results.values())]:
+        if given := [source for source in GIVEN if all(source in r["test"] for r in results.values())]:
             own["given"] = {
                 source: {figure: comparison.rate(arm, share, figure, source).as_dict() for figure in FIGURES}
                 for source in given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gaze_vlm_ros.training.arms.arm import ARMS
-from gaze_vlm_ros.training.arms.figures import GAZE, ORACLE
+from gaze_vlm_ros.training.arms.figures import GAZE, HEATMAP, ORACLE
 from gaze_vlm_ros.training.arms.summary import BASE
 from gaze_vlm_ros.training.metrics.markdown import figure_of, table_of
 
@@ -14,7 +14,11 @@ _AT_MOST = (
     ("mass_near_gaze", "attention within two patches of gaze"),
     ("hallucinated_object", "hallucinated object"),
 )
-_SOURCES = {GAZE: "frames and gaze", ORACLE: "frames and a pointer at the next event's true object"}
+_SOURCES = {
+    GAZE: "frames and gaze",
+    HEATMAP: "frames, and gaze in the place of the attention",
+    ORACLE: "frames and a pointer at the next event's true object",
+}
 
 
 def report(summary: dict, command: str) -> str:

@@ -41,6 +41,7 @@ class Setup:
 
     Each has ``minutes`` of processor time for training, or exactly ``steps``. ``most`` caps how many episodes of each
     of SPLITS are used (None: all), ``draw`` draws which. ``text_layers`` replaces the language model's depth.
+    ``overlay``: tokens of the same frames with gaze drawn in, for arms that are given it so.
     """
 
     tokens: Path
@@ -53,6 +54,7 @@ class Setup:
     most: tuple[int | None, int | None, int | None] = (None, None, None)
     draw: int = 0
     text_layers: int | None = None
+    overlay: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,17 @@ def run_trial(trial: Trial) -> dict:
     require_columns(data, setup.tokens)
     if data.encoder_sha256 != encoder_digest(pretrained):
         raise DataError(f"{setup.tokens} holds the tokens of another encoder than {setup.encoder}; name its own")
+    drawn_in = _overlay_of(setup, data, pretrained) if arm.drawn else None
     training, validation, test = (_episodes(data, setup, split) for split in SPLITS)
     training = _share_of(training, trial)
     torch.manual_seed(trial.seed)
     config = pretrained.config
-    config = replace(config, text_layers=setup.text_layers or config.text_layers)
+    config = replace(config, text_layers=setup.text_layers or config.text_layers, output=arm.output)
     model = starting_model(pretrained, config, load_stages(setup.encoder))
     model.block = make_block(arm.pooling, model.block, config)
     model.freeze_encoder()
     sentences = Sentences(data.columns, tokenizer, config.image_tokens)
-    position = _train(trial, arm, model, data, sentences, (training, validation))
+    position = _train(trial, arm, model, data, drawn_in, sentences, (training, validation))
     model.eval()
     held_out = exact_figures(model, tokenizer, data, windows_of(data, validation))
     scores = {name: rate(held_out[name]) for name in EXACT}
@@ -130,11 +133,21 @@ def run_trial(trial: Trial) -> dict:
     settings = asdict(arm) | {"encoder_sha256": data.encoder_sha256}
     result = {"trial": trial.about(), "stage": asdict(Stage("arm " + arm.name, *effort, scores, settings))}
     if not trial.search:
-        result["test"] = figures(model, tokenizer, data, windows_of(data, test), arm.sees_gaze)
+        result["test"] = figures(model, tokenizer, data, windows_of(data, test), arm.sees_gaze, drawn_in)
     write_atomically(trial.folder / RESULT, (json.dumps(result) + "\n").encode())
     for name in ("state.safetensors", BEST):
         (trial.folder / name).unlink(missing_ok=True)
     return result
+
+
+def _overlay_of(setup: Setup, data: TokenSet, pretrained: GazeVLM) -> TokenSet:
+    """The tokens of ``data`` with gaze drawn in. Raises ArmError where none are named, DataError for others'."""
+    if setup.overlay is None:
+        raise ArmError("an arm whose gaze is drawn into the pictures needs the tokens of `cache_tokens --overlay`")
+    found = TokenSet(setup.overlay, pretrained.config, overlay=True)
+    if (found.encoder_sha256, found.data_sha256) != (data.encoder_sha256, data.data_sha256):
+        raise DataError(f"{setup.overlay} and {setup.tokens} are of different episodes or encoders; cache both anew")
+    return found
 
 
 def windows_of(data: TokenSet, episodes: np.ndarray) -> np.ndarray:
@@ -148,6 +161,7 @@ def _train(
     arm: Arm,
     model: GazeVLM,
     data: TokenSet,
+    drawn_in: TokenSet | None,
     sentences: Sentences,
     split: tuple[np.ndarray, np.ndarray],
 ) -> Position:
@@ -166,6 +180,9 @@ def _train(
         if not torch.isfinite(target).all():
             raise ArmError("a frame outside the training episodes was drawn")
         batch = Batch(found.tokens, target, found.gaze)
+        if drawn_in is not None:
+            shown = torch.where(given[:, None, None, None], drawn_in.batch(picked).tokens, found.tokens)
+            batch, given = replace(batch, tokens=shown), torch.zeros_like(given)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             words = sentences.batch(data.last(picked))
             return window_losses(model, batch, *words, given, arm.regulariser, divergence)
