@@ -56,7 +56,7 @@ class GazeNode(ManagedNode):
         self._filtered = self.advertise(GazeSample, names.GAZE_FILTERED, samples)
         self._movements = self.advertise(EyeMovement, names.EYE_MOVEMENT, result)
         self._inboxes = [
-            self.inbox(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST),
+            self.inbox(CameraInfo, names.SCENE_INFO, self._on_camera, qos.SENSOR),
             self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, samples, silent_after_s=0.5),
             self.inbox(WearerState, names.WEARER_STATE, lambda m: self._slip.on_wearer(wearer_from(m)), qos.RESULT),
         ]

@@ -87,7 +87,7 @@ class VlmNode(ManagedNode):
         self.subscribe(
             kind, topic, self._on_frame, qos.REPLAYED_FRAMES if self._replays else qos.NEWEST, silent_after_s=0.3
         )
-        self._take_camera = self.inbox(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
+        self.subscribe(CameraInfo, names.SCENE_INFO, self._on_camera, qos.NEWEST)
         profile = qos.REPLAYED_SAMPLES if self._replays else qos.SAMPLES
         self._take_samples = self.inbox(GazeSample, names.GAZE_SAMPLE, self._on_sample, profile)
         if self._replays:
@@ -165,7 +165,6 @@ class VlmNode(ManagedNode):
         began_s, stamp_ns = time.monotonic(), stamp_of(message)
         self._refuse_old(stamp_ns)
         rgb = rgb_from(message)
-        self._take_camera()
         size = self._camera_size or (rgb.shape[1], rgb.shape[0])
         check_shape(rgb, size)
         self.predictor.observe(Frame(stamp_ns, rgb), self._buffer.window(stamp_ns), size)
