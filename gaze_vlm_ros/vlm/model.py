@@ -66,6 +66,8 @@ class GazeVLM(nn.Module):
         """Patch tokens (B, T, P, D), optional gaze (see ``GazeBlock.forward``) -> the tokens that stand for the frames
         in the prompt (B, ``config.image_tokens``, D), and the attention."""
         if self.spoken is not None:
+            if replaces:
+                raise ValueError("a model that is told gaze in words has no attention for it to replace")
             pooled = self.block(tokens)
             return BlockOutput(self.spoken(pooled.features, heatmap, given), pooled.attention)
         pooled = self.block(tokens, heatmap, given, replaces)

@@ -61,6 +61,8 @@ def test_words_say_the_ninth_of_the_picture_in_which_gaze_lies():
     size = np.array((640, 480))
     patches = torch.randn(1, FRAMES, PATCHES, WIDTH)
     blind = model.attend(patches)
+    with pytest.raises(ValueError, match="in words"):
+        model.attend(patches, replaces=True)
     for point in ((20, 20), (600, 20), (20, 460), (600, 460)):
         looked = torch.from_numpy(heatmap(np.array(point, float), tuple(size), (rows, columns))).flatten()
         given = torch.tensor([[True] * (FRAMES - 1) + [False]])
