@@ -11,9 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from sensor_msgs.msg import JointState as JointStateMsg
 from std_srvs.srv import Trigger
@@ -27,6 +24,7 @@ from gaze_vlm_msgs.msg import Prediction as PredictionMsg
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.graph import Deployment
 from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.attached import Attached
 from gaze_vlm_ros.nodes.conversions.common import stamp_of
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_from
 from gaze_vlm_ros.nodes.conversions.predictions import prediction_message
@@ -62,11 +60,8 @@ class Bystander:
     """
 
     def __init__(self, domain_id: int, namespace: str, seed: int) -> None:
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
-        self._node = Node("bystander", context=self._context, namespace=namespace)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
+        self._attached = Attached("bystander", domain_id, namespace)
+        self._node = self._attached.node
         self._random = np.random.default_rng(seed)
         self._robot = RobotDescription.load("jaco")
         self.log, self.governor_state, self.reason = Log(), GovernorState.DISARMED, ""
@@ -135,7 +130,7 @@ class Bystander:
         return len(times) > 5 and max(np.diff(times)) < 0.15 and time.time() - times[-1] < 0.15
 
     def step(self) -> None:
-        self._executor.spin_once(timeout_sec=0.003)
+        self._attached.spin_once(0.003)
         for empty in self._ears:
             empty()
         while self._late and self._late[0][0] <= time.time():
@@ -158,9 +153,7 @@ class Bystander:
         return False
 
     def close(self) -> None:
-        self._executor.shutdown()
-        self._node.destroy_node()
-        rclpy.shutdown(context=self._context)
+        self._attached.close()
 
     # --- messages
 

@@ -33,9 +33,9 @@ def callbacks_of(name: str, random: Random) -> Callable[[], None]:
     """
     lease = DomainLease().__enter__()  # held until the process ends
     os.environ |= {"ROS_DOMAIN_ID": str(lease.domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    import rclpy
     from diagnostic_msgs.msg import DiagnosticArray
 
+    from gaze_vlm_ros.nodes.attached import begin
     from gaze_vlm_ros.nodes.base import ManagedNode
 
     inputs: list[tuple[type, Callable[[Any], None]]] = []
@@ -47,7 +47,7 @@ def callbacks_of(name: str, random: Random) -> Callable[[], None]:
 
     ManagedNode.inbox = ManagedNode.subscribe = remember
     ManagedNode.every = lambda self, period_s, callback: periodic.append(callback)
-    rclpy.init()
+    begin()
     module, kind = _NODES[name]
     node = getattr(importlib.import_module(f"gaze_vlm_ros.nodes.{module}"), kind)(name)
     if not (node.trigger_configure().name == node.trigger_activate().name == "SUCCESS"):

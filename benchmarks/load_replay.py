@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rclpy.serialization import serialize_message
 
 from benchmarks.load_judgement import Replayed
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.nodes import names
+from gaze_vlm_ros.nodes.attached import as_bytes
 from gaze_vlm_ros.nodes.conversions.common import camera_pose_message, time_message
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_message
 from gaze_vlm_ros.nodes.conversions.images import camera_info_message, jpeg_message
@@ -87,7 +87,7 @@ def write(
                 message.sequence = counts[topic]
             elif topic == names.SCENE_IMAGE_COMPRESSED:
                 frames.append(stamp_ns)
-            writer.write(f"/{topic}", names.RECORDED[topic], serialize_message(message), stamp_ns, stamp_ns)
+            writer.write(f"/{topic}", names.RECORDED[topic], as_bytes(message), stamp_ns, stamp_ns)
             counts[topic] += 1
         report(min(1.0, (start_ns + length_ns) / (seconds * NS_PER_S)))
     summary = writer.close()

@@ -1,7 +1,5 @@
 """The nodes of the benchmarks write down what they hear and ask."""
 
-import importlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,15 +19,6 @@ from gaze_vlm_ros.nodes.conversions.common import camera_pose_message, time_mess
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_message
 from gaze_vlm_ros.nodes.conversions.images import camera_info_message, jpeg_message
 from gaze_vlm_ros.nodes.source_node import SourceNode
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    """Finds a module of benchmarks."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 @pytest.fixture

@@ -1,24 +1,14 @@
 """The benchmark of the model prints the keys it promises, measured when called, and says what it could not measure."""
 
-import importlib
 import json
-from pathlib import Path
 
 import pytest
 from arm_cache import write_cache
 
-ROOT = Path(__file__).resolve().parents[2]
 TASK = {
     *("base_full", "gaze_half", "gaze_full", "any_object_full"),
     *("ci95_gaze_half_minus_base_full", "ci95_gaze_minus_any_object"),
 }
-
-
-@pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch):
-    """Finds a module of benchmarks."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 @pytest.fixture

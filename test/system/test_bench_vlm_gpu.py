@@ -1,8 +1,6 @@
 """The benchmark for GPU owners runs on a CPU with a tiny model, and its lanes say the same words."""
 
-import importlib
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,13 +8,10 @@ import torch
 from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.training.pixels.models import open_model
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(str(ROOT))
-    return importlib.import_module("benchmarks.vlm_gpu")
+def bench(benchmark):
+    return benchmark("vlm_gpu")
 
 
 def test_the_lanes_answer_the_same_window_alike(bench):

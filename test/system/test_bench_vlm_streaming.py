@@ -1,6 +1,5 @@
 """The streaming benchmark compares like with like, and its figures are of the run itself."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -16,13 +15,6 @@ from gaze_vlm_ros.vlm.predictor import StreamingPredictor
 from gaze_vlm_ros.vlm.tokenizer import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch):
-    """Finds a module of benchmarks."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 @pytest.fixture

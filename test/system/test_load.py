@@ -1,27 +1,17 @@
 """What a load run is judged by: every message is counted, memory that grows and ages that drift are seen."""
 
-import importlib
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 FRAMES, GAZE, EVENT = "scene_camera/image_raw", "gaze/sample", "gaze_vlm/event"
 SENT = {FRAMES: ("source", 300), GAZE: ("source", 2000), EVENT: ("vlm", 50)}
 TOPICS = {"frames": FRAMES, "events": EVENT, "samples": GAZE, "filtered": "gaze/filtered"}
 LEAK = "import time; held = []\nwhile True: held.append(bytearray(1 << 18)); time.sleep(0.01)"
 STEADY = "import time; held = bytearray(1 << 24)\nwhile True: time.sleep(0.01)"
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    """Finds a module of benchmarks."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 @pytest.fixture

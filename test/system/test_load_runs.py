@@ -1,8 +1,6 @@
 """The load run: its recording, what is said of a run, and short runs of the real graph."""
 
-import importlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,16 +15,8 @@ from gaze_vlm_ros.nodes import names
 from gaze_vlm_ros.recording.writer import McapWriter
 from gaze_vlm_ros.sources.base import open_source
 
-ROOT = Path(__file__).resolve().parents[2]
 FRAMES, GAZE, EVENT = names.SCENE_IMAGE, names.GAZE_SAMPLE, names.EVENT
 PLAYED = {names.SCENE_INFO: 180, names.SCENE_POSE: 180, names.SCENE_IMAGE_COMPRESSED: 180, GAZE: 1200}
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    """Finds a module of benchmarks."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 def test_the_loaded_graph_has_readers_and_a_recording_in_place_of_the_simulator(benchmark, tmp_path):
