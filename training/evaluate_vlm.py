@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gaze_vlm_ros.statistics import Estimate
 from gaze_vlm_ros.training.answers import Input, answer
-from gaze_vlm_ros.training.cache_tokens import cache_tokens, encoder_digest, require_columns
+from gaze_vlm_ros.training.cache_tokens import cache_tokens, open_tokens
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError
 from gaze_vlm_ros.training.metrics import (
@@ -31,7 +31,6 @@ from gaze_vlm_ros.training.metrics.judged import Judged
 from gaze_vlm_ros.training.metrics.seeds import over_seeds
 from gaze_vlm_ros.training.model_card import EVALUATION_FILE, write_card
 from gaze_vlm_ros.training.provenance import load_stages
-from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.vlm.calibration import load_calibration
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
 from gaze_vlm_ros.vlm.gaze_inputs import GazeMode
@@ -49,10 +48,7 @@ def evaluate(
     ``mode``: how gaze comes in where a column has it, AUTO or HEATMAP.
     """
     model, tokenizer = load_checkpoint(checkpoint)
-    data = TokenSet(tokens, model.config)
-    if data.encoder_sha256 != encoder_digest(model):
-        raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
-    require_columns(data, tokens)
+    data = open_tokens(tokens, checkpoint, model)
     windows = data.of_split(split)[:limit]
     fitted = load_calibration(checkpoint)
     said = {source: answer(model, tokenizer, data, windows, source, 0, fitted, mode) for source in Input}
