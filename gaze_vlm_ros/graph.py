@@ -7,6 +7,7 @@ complete in ``config/<deployment>.yaml``, which is made from it.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,7 +223,7 @@ def parameters_path(deployment: Deployment) -> Path:
     if not deployment.params:
         return resource(f"config/{deployment.name}.yaml")
     path = Path(deployment.params)
-    if not path.is_file():
+    if not os.path.isfile(path):  # false, not an error, for what can be no path
         raise GraphError(f"params:={path} is no file; config/{deployment.name}.yaml is one to start from")
     return path
 

@@ -99,6 +99,8 @@ def test_the_parameter_file_is_the_deployments_or_the_users(tmp_path):
     assert parameters_path(build("sim", {"params": str(own)})) == own
     with pytest.raises(GraphError, match=r"mine2\.yaml is no file"):
         parameters_path(build("sim", {"params": str(tmp_path / "mine2.yaml")}))
+    with pytest.raises(GraphError, match="is no file"):
+        parameters_path(build("sim", {"params": "x" * 5000}))
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)

@@ -70,6 +70,11 @@ def test_raw_depth(big_endian):
     assert images.decode_depth(raw(millimetres, "16UC1", 1, big_endian))[0, 0] == pytest.approx(0.5)
 
 
+def test_a_small_file_that_would_fill_the_memory_is_no_picture():
+    ok, data = cv2.imencode(".png", np.zeros((5000, 5000), np.uint8))
+    assert ok and len(data) < 100_000 and images.decompressed(data.tobytes(), cv2.IMREAD_UNCHANGED) is None
+
+
 def test_what_cannot_be_decoded_is_named(rgb):
     with pytest.raises(RecordingError, match="bayer_rggb8"):
         images.decode_rgb(raw(rgb[..., 0], "bayer_rggb8"))
