@@ -19,6 +19,8 @@ DEPTH_FORMAT = "32FC1; compressedDepth png"
 """``CompressedImage.format`` of compressed_depth_image_transport for depth in metres."""
 LARGEST_PX = 1 << 24
 """More pixels than any camera of this field has."""
+_PNG, _PNG_CHUNK = b"\x89PNG\r\n\x1a\n", 12
+"""How such a file begins, and the length, name and checksum of each of its chunks [bytes]."""
 _DEPTH_HEADER = struct.Struct("<iff")
 _DEPTH_QUANTIZATION = 100.0
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
@@ -100,9 +102,19 @@ def decompressed(data: bytes, how: int) -> np.ndarray | None:
         with Image.open(io.BytesIO(data)) as header:  # reads no more than the size
             if header.width * header.height > LARGEST_PX:
                 return None
+        if data.startswith(_PNG) and not _chunks_fit(data):
+            return None
         return cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, cv2.error):
         return None
+
+
+def _chunks_fit(data: bytes) -> bool:
+    """Whether the chunks of a PNG end where the data do. OpenCV makes room for as much as a chunk says to hold."""
+    at = len(_PNG)
+    while at < len(data) and data[at + 4 : at + 8] != b"IEND":
+        at += _PNG_CHUNK + int.from_bytes(data[at : at + 4])
+    return at + _PNG_CHUNK <= len(data)
 
 
 def _rows(message: Any, dtype: np.dtype, channels: int) -> np.ndarray:
