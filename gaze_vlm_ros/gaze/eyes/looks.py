@@ -20,17 +20,27 @@ _FAR_OFF_FROM = 4
 
 
 @dataclass(frozen=True, eq=False)
+class PicturedLook:
+    """Pictures of one moment: ``left``, ``right`` (H, W) uint8 or None; ``true`` (2, 3): where the eyes should look."""
+
+    left: np.ndarray | None
+    right: np.ndarray | None
+    true: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class TargetLook:
     """What was seen of both eyes in n pictures while one target was shown.
 
     ``estimated`` and ``true`` (n, 2, 3): unit directions of the left and the right eye in the rig frame; estimated ones
-    are NaN where the eye gave none, for one of the ``reasons``, in words.
+    are NaN where the eye gave none, for one of the ``reasons``, in words. ``middle`` is a moment in the middle of them.
     """
 
     name: str
     estimated: np.ndarray
     true: np.ndarray
     reasons: tuple[str, ...] = ()
+    middle: PicturedLook | None = None
 
     def of_eye(self, eye: int) -> tuple[np.ndarray, np.ndarray] | None:
         """Mean estimated and true direction (3,) of eye 0 (left) or 1; None where it is not usable."""
@@ -40,7 +50,7 @@ class TargetLook:
     def problem(self) -> str:
         """Why neither eye's look is usable; "" where one is."""
         if len(self.estimated) < LEAST_PICTURES:
-            return f"only {len(self.estimated)} pictures"
+            return f"only {len(self.estimated)} pictures{self._why}"
         problems = [self._problem_of(eye) for eye in (0, 1)]
         return "" if not all(problems) else problems[0] if problems[0] == problems[1] else " and ".join(problems)
 
@@ -48,13 +58,16 @@ class TargetLook:
         valid = np.isfinite(self.estimated[:, eye]).all(axis=1)
         return self.estimated[valid, eye], self.true[valid, eye]
 
+    @property
+    def _why(self) -> str:
+        """The most frequent reason in brackets."""
+        return f" ({Counter(self.reasons).most_common(1)[0][0]})" if self.reasons else ""
+
     def _problem_of(self, eye: int) -> str:
         estimated, true = self._valid(eye)
         side = ("left", "right")[eye]
         if len(estimated) < max(LEAST_PICTURES, LEAST_VALID * len(self.estimated)):
-            why = Counter(self.reasons).most_common(1)
-            said = f" ({why[0][0]})" if why else ""
-            return f"{side} eye seen in {len(estimated)} of {len(self.estimated)} pictures{said}"
+            return f"{side} eye seen in {len(estimated)} of {len(self.estimated)} pictures{self._why}"
         off = yaw_pitch_of(estimated) - yaw_pitch_of(true)
         spread = float(np.linalg.norm(off.std(axis=0)))
         return f"{side} eye's gaze wandered by {np.degrees(spread):.1f} deg" if spread > LARGEST_SPREAD_RAD else ""
