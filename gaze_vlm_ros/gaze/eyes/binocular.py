@@ -65,7 +65,8 @@ def combine(
     if not reason and len(used) == 2:
         reason = _disagreement(sides, geometry)
     if reason:
-        nothing = GazeSample(stamp_ns, np.full(2, np.nan), np.full(3, np.nan), sequence, confidence=0.0)
+        worn = sides == (None, None) or any(side is not None and side.state != "absent" for side in sides)
+        nothing = GazeSample(stamp_ns, np.full(2, np.nan), np.full(3, np.nan), sequence, confidence=0.0, worn=worn)
         return BinocularGaze(_with_eyes(nothing, states), float("nan"), reason)
     gaze = _Cyclopean.of([sides[index] for index in used], geometry.eyes_m[used])
     point_m = transform_points(geometry.camera_T_rig, gaze.at(gaze.best_nearness))

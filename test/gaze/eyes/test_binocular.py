@@ -96,7 +96,13 @@ def test_closed_eyes_give_an_invalid_sample_with_both_reasons():
     gaze = combine(shut, GEOMETRY, CAMERA, STAMP)
     assert not gaze.sample.valid and gaze.sample.confidence == 0.0
     assert np.isnan(gaze.sample.ray).all() and np.isnan(gaze.sample.point_px).all()
-    assert gaze.reason == "left eye: is closed; right eye: no picture"
+    assert gaze.reason == "left eye: is closed; right eye: no picture" and gaze.sample.worn
+
+
+def test_glasses_that_nobody_wears_are_said_not_to_be_worn():
+    nobody = EyeEstimate.invalid("absent", "no eye is before the camera")
+    assert not combine(BinocularEstimate(nobody, nobody), GEOMETRY, CAMERA, STAMP).sample.worn
+    assert combine(BinocularEstimate(None, None), GEOMETRY, CAMERA, STAMP).sample.worn
 
 
 def test_eyes_that_cannot_belong_together_are_refused_with_the_reason():
