@@ -57,7 +57,7 @@ class CalibrationScreen:
 
     @cached_property
     def places_m(self) -> np.ndarray:
-        """The nine places (9, 3) [m, board frame: origin in the middle, x right, y up], row by row from the top left."""
+        """The nine places (9, 3) [m, board frame: origin in the middle, x right, y up], row by row from the top."""
         across, down = (np.array(self._grid) // 2 - 1) * self._pitch_px * self.width_m / self.width_px
         return np.array([[x * across, -y * down, 0.0] for y in (-1, 0, 1) for x in (-1, 0, 1)])
 
@@ -66,7 +66,7 @@ class CalibrationScreen:
         return self.places_m[list(ORDERS[targets])]
 
     def picture(self, place_m: np.ndarray | None = None) -> np.ndarray:
-        """What the screen shows, (height_px, width_px, 3) uint8 RGB, with a target at ``place_m`` (3,) [board frame]."""
+        """What the screen shows, (height_px, width_px, 3) uint8 RGB; a target at ``place_m`` (3,) [board frame]."""
         picture = np.full((self.height_px, self.width_px, 3), 255, np.uint8)
         board = self.board.image(min(self.width_px, round(self.board.size_m[0] * self.width_px / self.width_m)))
         board = board[: self.height_px]

@@ -76,7 +76,7 @@ def test_the_targets_lie_far_enough_apart_for_who_sits_before_the_screen():
 
 
 def test_a_scene_without_the_screen_and_the_registration_board_are_refused_with_a_remedy():
-    with pytest.raises(BoardNotFound, match="calibration screen is not found: .* bring the whole board into view"):
+    with pytest.raises(BoardNotFound, match=r"calibration screen is not found: .* bring the whole board into view"):
         SCREEN.camera_T_board(np.full((960, 1280, 3), 90, np.uint8), CAMERA)
     other = np.repeat(MarkerBoard().image(900)[..., None], 3, axis=2)
     scene = np.full((960, 1280, 3), 90, np.uint8)

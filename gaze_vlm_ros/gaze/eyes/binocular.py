@@ -107,7 +107,9 @@ def _disagreement(sides: tuple[EyeEstimate, EyeEstimate], geometry: EyeGeometry)
     yaw_sigma, pitch_sigma = np.hypot(sides[0].sigma_rad, sides[1].sigma_rad)
     level, apart = abs(left_pitch - right_pitch), right_yaw - left_yaw
     if level > max(_DISAGREE_SIGMAS * pitch_sigma, _DISAGREE_RAD):
-        return f"the eyes disagree by {np.degrees(level):.0f} deg in height; are their pictures upright and of one person?"
+        return (
+            f"the eyes disagree by {np.degrees(level):.0f} deg in height; are their pictures upright and of one person?"
+        )
     if apart > max(_DISAGREE_SIGMAS * yaw_sigma, _DISAGREE_RAD):
         return f"the eyes look {np.degrees(apart):.0f} deg apart; are left and right exchanged?"
     return ""

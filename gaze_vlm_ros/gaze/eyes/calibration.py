@@ -29,8 +29,8 @@ _NOT_CALIBRATED = "was not usable when the other eye was calibrated"
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A correction for each eye; ``method`` is "none", "offset", "affine", or "adapters", which the estimator itself takes
-    (``EyeEstimator.with_adapters``).
+    """A correction for each eye; ``method`` is "none", "offset", "affine", or "adapters", which the estimator itself
+    takes (``EyeEstimator.with_adapters``).
 
     An eye without a correction in a calibrated pair was not usable when the other one was calibrated: its directions
     are left out, for they would pull the others away. ``error_rad`` is the mean leave-one-target-out error.

@@ -14,7 +14,7 @@ from gaze_vlm_ros.gaze.eyes.frames import yaw_pitch_of
 LEAST_PICTURES = 5
 LEAST_VALID = 0.5
 LARGEST_SPREAD_RAD = np.radians(2.5)
-"""1-sigma of gaze about one target in a second: fixation and the estimator's noise stay below, a second look does not."""
+"""1-sigma of gaze about one target in a second: a fixation stays below, noise of the estimator and all."""
 _FAR_OFF_RAD = np.radians(10.0)
 _FAR_OFF_FROM = 4
 

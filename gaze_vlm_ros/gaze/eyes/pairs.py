@@ -64,7 +64,9 @@ class EyePairs:
         rates = {side: self.rate_hz(side) for side in self._stamps}
         for side, rate in rates.items():
             if announced_hz and abs(rate / announced_hz - 1.0) > _RATE_TOLERANCE:  # false for NaN
-                problems.append(f"the {side} eye camera gives {rate:.1f} pictures per second, {announced_hz:g} announced")
+                problems.append(
+                    f"the {side} eye camera gives {rate:.1f} pictures per second, {announced_hz:g} announced"
+                )
         if not announced_hz and abs(rates["left"] / rates["right"] - 1.0) > _RATE_TOLERANCE:
             problems.append(
                 f"the eye cameras differ in rate: left {rates['left']:.1f} Hz, right {rates['right']:.1f} Hz"

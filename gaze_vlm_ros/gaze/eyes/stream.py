@@ -72,9 +72,7 @@ class EyeStream:
     def see(self, pair: EyePair, sequence: int) -> SeenEyes:
         """The gaze of one pair of pictures. Raises EyePictureError for a picture of an unusable form."""
         estimate = self._estimator.estimate(pair.left, pair.right)
-        gaze = combine(
-            self.calibration.apply(estimate), self.geometry, self.camera, pair.stamp_ns, sequence
-        )
+        gaze = combine(self.calibration.apply(estimate), self.geometry, self.camera, pair.stamp_ns, sequence)
         if gaze.sample.valid:
             self._look_for_slip(gaze.sample)
             gaze = self._corrected(gaze)

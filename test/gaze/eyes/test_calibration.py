@@ -24,7 +24,7 @@ def crooked(angles, eye):
     return np.stack([1.08 * yaw + np.radians(4.0) * nose, 0.9 * pitch - np.radians(2.0) + 0.05 * yaw], -1)
 
 
-def looks(targets, noise_rad=np.radians(0.5), seed=0):
+def looks(targets, noise_rad=0.009, seed=0):
     random = np.random.default_rng(seed)
     made = []
     for number, target in enumerate(targets):

@@ -30,7 +30,9 @@ class Stub:
         angles = yaw_pitch_of(GEOMETRY.directions_to(self.point_m)) + np.radians(self.error_deg)
         angles += self.noise.normal(0.0, np.radians(0.4), (2, 2))
         eyes = [EyeEstimate(direction_of(*one), np.radians([0.5, 0.5]), "open") for one in angles]
-        return BinocularEstimate(*(eye if seen is not None else None for eye, seen in zip(eyes, (left, right))))
+        return BinocularEstimate(
+            *(eye if seen is not None else None for eye, seen in zip(eyes, (left, right), strict=True))
+        )
 
     def with_adapters(self, adapters):
         return self
@@ -41,8 +43,8 @@ def stub():
     return Stub()
 
 
-def stream_of(stub, calibration=Calibration(), **options):
-    stream = EyeStream(stub, calibration, **options)
+def stream_of(stub, calibration=None, **options):
+    stream = EyeStream(stub, calibration or Calibration(), **options)
     stream.camera, stream.geometry = CAMERA, GEOMETRY
     return stream
 
