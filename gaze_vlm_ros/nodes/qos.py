@@ -10,6 +10,9 @@ SENSOR = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 """For a reader that only ever wants the newest picture."""
 
+EYE_PICTURES = QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Small pictures at up to 200 Hz: some have to wait while the one before is looked at."""
+
 SAMPLES = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
 """One second of gaze or joint states: best effort loses some of them at 200 Hz."""
 
