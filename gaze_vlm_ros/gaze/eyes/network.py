@@ -72,7 +72,8 @@ class ResponseNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         norm = (x * x).sum((1, 2), keepdim=True).add(1e-12).sqrt()
-        return x + self.gain * (x * (norm / (norm.mean(-1, keepdim=True) + _EPSILON))) + self.bias
+        scale = 1.0 + self.gain * (norm / (norm.mean(-1, keepdim=True) + _EPSILON))
+        return torch.addcmul(self.bias.to(x.dtype), x, scale.to(x.dtype))
 
 
 class Adapter(nn.Module):

@@ -1,0 +1,36 @@
+"""Networks between the stages of training: a folder with a configuration and weights in half precision."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as save_safetensors
+
+from gaze_vlm_ros.gaze.eyes.network import EyeNet, EyeNetConfig, EyeNetError
+from gaze_vlm_ros.vlm.checkpoint import write_atomically
+
+_CONFIG, _WEIGHTS = "network.json", "network.safetensors"
+
+
+def save_net(folder: Path, net: EyeNet) -> None:
+    """Writes ``net`` into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    halves = {name: t.half().contiguous() if t.is_floating_point() else t for name, t in net.state_dict().items()}
+    write_atomically(folder / _WEIGHTS, save_safetensors(halves))
+    write_atomically(folder / _CONFIG, (json.dumps(asdict(net.config)) + "\n").encode())
+
+
+def load_net(folder: Path) -> EyeNet:
+    """The network that ``save_net`` wrote, in evaluation mode. Raises EyeNetError where there is none."""
+    try:
+        config = EyeNetConfig(**json.loads((folder / _CONFIG).read_text()))
+        net = EyeNet(config)
+        net.load_state_dict(load_file(folder / _WEIGHTS))
+    except (OSError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
+        remedy = "train it with `python -m gaze_vlm_ros.training.eyes.train`"
+        raise EyeNetError(f"{folder} holds no network of an eye estimator ({error}); {remedy}") from None
+    return net.eval()
