@@ -1,7 +1,8 @@
 """Looks of people never seen in training, as the rig ``neon`` sees them, in the order that a tracker meets them.
 
 First free looks, by which a model of the eye can settle; five looks at known targets, to calibrate; looks to be judged
-by; then the glasses slip by 2 mm, and after free looks to settle again there are more to be judged by.
+by; then the glasses slip, by up to 2 mm along each axis, and after free looks to settle again there are more to be judged
+by. People, glasses and looks are drawn as in training, eyes well open.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from gaze_vlm_ros.gaze.eyes.frames import direction_of
-from gaze_vlm_ros.sim.eye_images.anatomy import SIDES, EyePerson
+from gaze_vlm_ros.gaze.eyes.frames import SIDES
+from gaze_vlm_ros.sim.eye_images.anatomy import EyePerson
 from gaze_vlm_ros.sim.eye_images.render import render_eye
 from gaze_vlm_ros.sim.eye_images.rig import EyeRig
-from gaze_vlm_ros.sim.eye_images.scene import EyeScene
 from gaze_vlm_ros.training.crew import run_jobs
+from gaze_vlm_ros.training.eyes.looks import Wearing, draw_rig, draw_scene, scene_at
 
 SLIP_MM = 2.0
 _RIG, _SIDE_PX = "neon", 192
 _LOOK_S = 0.3
-_REACH_DEG = (24.0, 16.0)
 _TARGETS_DEG = ((0.0, 0.0), (-14.0, 10.0), (14.0, 10.0), (-14.0, -10.0), (14.0, -10.0))
 LEARNT, JUDGED, SLIPPED = "calibrate", "judge", "slipped"
 
@@ -79,24 +79,18 @@ def _render_one(folder: Path, plan: Plan, number: int) -> None:
 
 
 def sequence_of(person: EyePerson, plan: Plan, rng: np.random.Generator) -> LookSequence:
-    """All looks of one person. The slip goes into any direction, with a turn of up to two degrees."""
-    rig = EyeRig.preset(_RIG, (_SIDE_PX, _SIDE_PX))
-    slip = rng.standard_normal(3)
-    slip *= SLIP_MM / np.linalg.norm(slip)
-    turn_deg = rng.uniform(-2.0, 2.0, 3)
+    """All looks of one person."""
+    rig = _whole_rig(rng)
+    fresh, slipped = Wearing.fresh(), Wearing.slipped(rng, SLIP_MM)
     targets = iter(_TARGETS_DEG)
     images, labels = [], []
     for number, stage in enumerate(plan.stages):
         later = number >= len(plan.stages) - plan.settle_again - plan.judge_slipped
-        degrees = next(targets) if stage == LEARNT else rng.uniform(-1.0, 1.0, 2) * _REACH_DEG
-        scene = EyeScene.looking_along(
-            direction_of(*np.radians(degrees)),
-            float(rng.uniform(0.5, 2.0)),
-            pupil_diameter_mm=float(rng.uniform(2.5, 5.5)),
-            openness=float(rng.uniform(0.85, 1.0)),
-            slip_mm=slip if later else np.zeros(3),
-            slip_deg=turn_deg if later else np.zeros(3),
-        )
+        wearing = slipped if later else fresh
+        if stage == LEARNT:
+            scene = scene_at(rng, wearing, *next(targets), openness=rng.uniform(0.7, 1.0))
+        else:
+            scene = draw_scene(rng, wearing, attentive=True)
         looks = [render_eye(person, rig, side, scene, rng) for side in SIDES]
         images.append([look.image for look in looks])
         labels.append([look.labels for look in looks])
@@ -110,3 +104,11 @@ def sequence_of(person: EyePerson, plan: Plan, rng: np.random.Generator) -> Look
         np.array([camera.rig_T_camera[:3, :3] for camera in cameras]),
         np.array(cameras[0].camera.matrix[0, 0]),
     )
+
+
+def _whole_rig(rng: np.random.Generator) -> EyeRig:
+    """Glasses whose pictures have the sensor's full size, at which the rivals find pupils best."""
+    while True:
+        rig = draw_rig(rng, _RIG)
+        if rig.cameras["left"].camera.width == _SIDE_PX:
+            return rig
