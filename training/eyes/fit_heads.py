@@ -120,7 +120,7 @@ def calibrate(heads: EyeHeads, validation: Summaries) -> np.ndarray:
 
 
 def fit_domain(train_set: Summaries, validation: Summaries) -> tuple[dict[str, np.ndarray], float]:
-    """Mean and whitening of the summaries of open eyes, and the distance within which nearly all validation ones lie."""
+    """Mean and whitening of the summaries of open eyes, and the distance within which nearly all others lie."""
     values = train_set.values[train_set.open].double()
     covariance = torch.cov(values.T)
     size = covariance.diagonal().mean()

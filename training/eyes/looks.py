@@ -39,11 +39,14 @@ class Wearing:
         return cls(rng.uniform(-most_mm, most_mm, 3), rng.uniform(-most_deg, most_deg, 3))
 
 
-def draw_rig(rng: np.random.Generator, name: str | None = None) -> EyeRig:
-    """Glasses as they leave a factory: lights, focus and noise differ a little from pair to pair."""
+def draw_rig(rng: np.random.Generator, name: str | None = None, full_size: bool = False) -> EyeRig:
+    """Glasses as they leave a factory: lights, focus and noise differ a little from pair to pair.
+
+    Cameras of ``full_size`` give all the pixels that they have; others are binned now and then.
+    """
     name = name or str(rng.choice(list(_RIGS), p=list(_RIGS.values())))
     sizes = _SIZES[name]
-    size = sizes[0] if rng.random() < _FULL_SIZE_SHARE else sizes[int(rng.integers(1, len(sizes)))]
+    size = sizes[0] if full_size or rng.random() < _FULL_SIZE_SHARE else sizes[int(rng.integers(1, len(sizes)))]
     rig = EyeRig.preset(name, size)
     changes = {
         "level": rng.uniform(0.8, 1.2),

@@ -57,7 +57,7 @@ class RenderSettings:
 
     def jobs(self) -> list[tuple[str, int]]:
         """(split, block) of all blocks."""
-        blocks = {"train": self.train, "validation": self.validation}
+        blocks = {"validation": self.validation, "train": self.train}
         return [(split, block) for split, people in blocks.items() for block in range(-(-people // PEOPLE_OF_A_BLOCK))]
 
 

@@ -37,7 +37,7 @@ def train_supervised(
     loop: LoopSettings,
     folder: Path,
 ) -> Position:
-    """Trains ``net`` by L1 on yaw and pitch of the open eyes among ``renders``; ends with the best validated weights."""
+    """Trains ``net`` by L1 on yaw and pitch of the open eyes in ``renders``; ends with the best validated weights."""
     seen = renders.subset(renders.open)
     judged = spread(validation.subset(validation.open), VALIDATION_PICTURES)
     batches = Batches(seen, supervision.batch, loop.seed, supervision.balanced)
@@ -54,13 +54,8 @@ def train_supervised(
     def evaluate() -> dict[str, float]:
         return {"deg": float(angles_deg(estimate_all(net, judged.pictures), judged.gaze).mean())}
 
-    about = {
-        "data": digest(seen),
-        "tunes": supervision.tunes,
-        "batch": supervision.batch,
-        "balanced": supervision.balanced,
-    }
-    position = train(net, losses, evaluate, loop, folder, {**about, "widths": net.config.widths}, keep="deg")
+    about = {"data": digest(seen), "widths": net.config.widths, **asdict(supervision)}
+    position = train(net, losses, evaluate, loop, folder, about, keep="deg")
     net.eval()
     return position
 

@@ -10,10 +10,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as save_safetensors
 
+from gaze_vlm_ros.gaze.eyes.heads import EyeHeads
 from gaze_vlm_ros.gaze.eyes.network import EyeNet, EyeNetConfig, EyeNetError
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
-_CONFIG, _WEIGHTS = "network.json", "network.safetensors"
+_CONFIG, _WEIGHTS, _HEADS = "network.json", "network.safetensors", "heads.safetensors"
+NET_FILES = (_CONFIG, _WEIGHTS)
 
 
 def save_net(folder: Path, net: EyeNet) -> None:
@@ -34,3 +36,19 @@ def load_net(folder: Path) -> EyeNet:
         remedy = "train it with `python -m gaze_vlm_ros.training.eyes.train`"
         raise EyeNetError(f"{folder} holds no network of an eye estimator ({error}); {remedy}") from None
     return net.eval()
+
+
+def save_heads(folder: Path, heads: EyeHeads) -> None:
+    """Writes ``heads`` into ``folder``."""
+    write_atomically(folder / _HEADS, save_safetensors(heads.state_dict()))
+
+
+def load_heads(folder: Path, net: EyeNet) -> EyeHeads:
+    """The heads that ``save_heads`` wrote for ``net``. Raises EyeNetError where there are none."""
+    heads = EyeHeads(net.config.widths[2])
+    try:
+        heads.load_state_dict(load_file(folder / _HEADS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        remedy = "train them with `python -m gaze_vlm_ros.training.eyes.train --stages sigma`"
+        raise EyeNetError(f"{folder} holds no heads of this network ({error}); {remedy}") from None
+    return heads.eval()

@@ -1,0 +1,54 @@
+"""Puts the trained parts together into the folder that an estimator runs from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gaze_vlm_ros.gaze.eyes.checkpoint import CONFIG, GRAPH, WEIGHTS, EyeSettings
+from gaze_vlm_ros.gaze.eyes.network import EyeNet
+from gaze_vlm_ros.training.eyes.batches import CLUSTERS, gaze_clusters, to_pixels
+from gaze_vlm_ros.training.eyes.card import CARD, EVALUATION, TRAINING
+from gaze_vlm_ros.training.eyes.export import export
+from gaze_vlm_ros.training.eyes.fit_heads import Summaries, calibrate, fit_domain
+from gaze_vlm_ros.training.eyes.fit_personal import personal_sigma_scale
+from gaze_vlm_ros.training.eyes.renders import EyeRenders
+from gaze_vlm_ros.training.eyes.weights import load_heads, load_net
+
+STUDENT = "student"
+STUDENT_FILES = (CONFIG, GRAPH, WEIGHTS, TRAINING, EVALUATION, CARD)
+REPLAYED_OF_A_CLUSTER = 8
+
+
+def assemble(out: Path, train: EyeRenders, validation: EyeRenders, summaries: tuple[Summaries, Summaries]) -> Path:
+    """Writes ``out/student`` from the stages in ``out``: calibrated sigmas, domain, replay, graph; returns it."""
+    net = load_net(out / "generic")
+    heads = load_heads(out / "sigma", net)
+    seen, judged = summaries
+    calibrate(heads, judged)
+    domain, threshold = fit_domain(seen, judged)
+    replay = draw_replay(net, train)
+    scale = personal_sigma_scale(net, heads, replay, validation)
+    export(out / STUDENT, net, heads, EyeSettings(threshold, scale), domain, replay)
+    return out / STUDENT
+
+
+@torch.inference_mode()
+def draw_replay(net: EyeNet, renders: EyeRenders) -> dict[str, np.ndarray]:
+    """What the personal phase replays: of each cluster of gaze directions, looks of as many different people.
+
+    ``third`` (N, C, H, W) float16 of the third stage and ``gaze`` (N, 2) float32 [rad].
+    """
+    seen = renders.subset(renders.open)
+    _, cluster = gaze_clusters(seen.gaze)
+    rng = np.random.default_rng(0)
+    chosen = np.concatenate(
+        [
+            rng.choice(np.flatnonzero(cluster == number), REPLAYED_OF_A_CLUSTER, replace=False)
+            for number in range(CLUSTERS)
+        ]
+    )
+    third = net.stage_features(to_pixels(torch.from_numpy(seen.pictures[chosen])), stages=3)[-1]
+    return {"third": third.half().numpy(), "gaze": seen.gaze[chosen]}
