@@ -100,6 +100,4 @@ def shifted(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     side = pictures.shape[-1]
     wide = np.pad(pictures, ((0, 0), (0, 0), (_SHIFT, _SHIFT), (_SHIFT, _SHIFT)), mode="edge")
     places = rng.integers(2 * _SHIFT + 1, size=(len(pictures), 2))
-    return np.stack(
-        [one[:, y : y + side, x : x + side] for one, (y, x) in zip(wide, places, strict=True)]
-    )
+    return np.stack([one[:, y : y + side, x : x + side] for one, (y, x) in zip(wide, places, strict=True)])
