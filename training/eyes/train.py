@@ -45,10 +45,12 @@ EVALUATED_PEOPLE = 40
 
 @dataclass(frozen=True)
 class EyeTraining:
-    """What the command was asked for. ``minutes``: of processor time, all stages but rendering together."""
+    """What the command was asked for. ``minutes``: of processor time, all stages but rendering together; ``teacher``:
+    the folder of one that is there already, instead of that of this training.
+    """
 
-    data: Path
-    out: Path
+    data: Path = Path("data/eyes")
+    out: Path = Path("runs/eyes")
     people: int = 2600
     minutes: float = 125.0
     first_width: int = 40
@@ -57,6 +59,7 @@ class EyeTraining:
     batch: int = 64
     seed: int = 0
     workers: int = 2
+    teacher: Path | None = None
 
     def loop(self, stage: str, evaluations: int = 8) -> LoopSettings:
         return LoopSettings(
@@ -75,7 +78,7 @@ class EyeTraining:
         return load_renders(self.data, split, getattr(self.renders, split))
 
     def folder(self, stage: str) -> Path:
-        return self.out / stage
+        return self.teacher if stage == "teacher" and self.teacher else self.out / stage
 
 
 def render(job: EyeTraining) -> None:
@@ -165,7 +168,7 @@ def _done(job: EyeTraining, stage: str, position: Position, seen: EyeRenders) ->
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = EyeTraining(Path("data/eyes"), Path("runs/eyes"))
+    default = EyeTraining()
     parser.add_argument("--stages", nargs="+", choices=list(STAGES), default=list(STAGES))
     parser.add_argument("--data", type=Path, default=default.data, help="where the pictures lie (%(default)s)")
     parser.add_argument("--out", type=Path, default=default.out, help="where the stages are kept (%(default)s)")
