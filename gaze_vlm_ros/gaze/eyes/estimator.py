@@ -74,30 +74,33 @@ class EyeEstimator:
 
         Raises EyePictureError for arrays of another form.
         """
-        pictures = {side: picture for side, picture in zip(SIDES, (left, right), strict=True) if picture is not None}
-        found: dict[str, EyeEstimate | None] = dict.fromkeys(SIDES)
-        for side, picture in pictures.items():
+        pictures, found = {}, dict[str, EyeEstimate | None](dict.fromkeys(SIDES))
+        for side, picture in zip(SIDES, (left, right), strict=True):
+            if picture is None:
+                continue
             check_form(picture)
-            if fault := fault_of(picture):
+            small = network_picture(picture, side, self.image_size[0])
+            if fault := fault_of(small):
                 found[side] = EyeEstimate.invalid("unusable", fault)
-        sides = tuple(side for side in pictures if found[side] is None)
-        if sides:
-            found.update(zip(sides, self._run(sides, [pictures[side] for side in sides]), strict=True))
+            else:
+                pictures[side] = small
+        if pictures:
+            found |= self._run(pictures)
         return BinocularEstimate(found["left"], found["right"])
 
-    def _run(self, sides: tuple[str, ...], pictures: list[np.ndarray]) -> list[EyeEstimate]:
-        small = [network_picture(p, s, self.image_size[0]) for s, p in zip(sides, pictures, strict=True)]
-        batch = np.stack(small)[:, None].astype(np.float32) * np.float32(1 / 255)
+    def _run(self, pictures: dict[str, np.ndarray]) -> dict[str, EyeEstimate]:
+        sides = tuple(pictures)
+        batch = np.stack(list(pictures.values()))[:, None].astype(np.float32) * np.float32(1 / 255)
         gaze, log_sigma, state, pupil, summary = self._session.run(OUTPUTS, {PICTURES: batch, **self._stacked[sides]})
         sigma = np.exp(log_sigma.astype(np.float64))
         if self._adapters is not None:
             sigma *= self._checkpoint.settings.personal_sigma_scale
         distances = np.linalg.norm((summary - self._domain["mean"]) @ self._domain["whitening"].T, axis=1)
         foreign = distances > self._checkpoint.settings.domain_threshold
-        return [
-            self._estimate(side, gaze[i], sigma[i], STATES[int(np.argmax(state[i]))], float(pupil[i]), bool(foreign[i]))
+        return {
+            side: self._estimate(side, gaze[i], sigma[i], STATES[int(np.argmax(state[i]))], float(pupil[i]), foreign[i])
             for i, side in enumerate(sides)
-        ]
+        }
 
     @staticmethod
     def _estimate(

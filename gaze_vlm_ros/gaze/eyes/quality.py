@@ -28,7 +28,7 @@ def check_form(picture: np.ndarray) -> None:
 
 
 def fault_of(picture: np.ndarray) -> str:
-    """Why ``picture`` (H, W) uint8 cannot be used; empty where nothing is wrong with its grey values."""
+    """Why ``picture`` (S, S) uint8, as a network sees it, is no use; empty where its grey values are in order."""
     bright = np.percentile(picture, 99)
     if bright < _DARK_GREY:
         return f"dark: 99 % of it is below {bright:.0f} of 255"
