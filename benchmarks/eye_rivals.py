@@ -1,6 +1,6 @@
 """pupil-detectors and pye3d as they are: ``.venv-eye-rivals/bin/python -m benchmarks.eye_rivals FOLDER``.
 
-FOLDER holds ``*.npz`` of :mod:`benchmarks.eye_sequences`: ``images`` (2, N, H, W) uint8, ``focal_px``, ``times_s`` (N,).
+FOLDER holds ``*.npz`` of ``benchmarks.eye_sequences``: ``images`` (2, N, H, W) uint8, ``focal_px``, ``times_s`` (N,).
 For each a ``*.pye3d`` is written beside it: ``axes`` (2, N, 3), optical axes in the camera's frame (x right, y down, z
 away from the camera; they point at the camera), NaN where none was found, and ``confidence`` (2, N). A line on standard
 output for each file done. Nothing of this package can be imported here: both need numpy < 2.
@@ -26,7 +26,7 @@ def follow(images: np.ndarray, focal_px: float, times_s: np.ndarray) -> tuple[np
     finder = Detector2D({"intensity_range": INTENSITY_RANGE})
     model = Detector3D(CameraModel(focal_length=focal_px, resolution=(width, height)))
     axes, confidence = np.full((len(images), 3), np.nan), np.zeros(len(images))
-    for number, (image, time_s) in enumerate(zip(images, times_s)):
+    for number, (image, time_s) in enumerate(zip(images, times_s, strict=True)):
         found = finder.detect(np.ascontiguousarray(image))
         found["timestamp"] = float(time_s)
         told = model.update_and_detect(found, image)

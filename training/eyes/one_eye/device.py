@@ -1,4 +1,4 @@
-"""A virtual phone or tablet in a wearer's hands: what its front camera sees of an eye that looks at a dot on its screen.
+"""A virtual phone or tablet in a wearer's hands: what its camera sees of an eye that looks at a dot on its screen.
 
 The device's frame is its camera's optical frame (x right and y down in its picture, z towards the wearer) [mm].
 A dot is given as One Eye does (GazeCapture): in cm from the camera, to the right and up *as the wearer sees the
@@ -30,7 +30,7 @@ _LIGHT_MM = 55.0
 
 @dataclass(frozen=True)
 class Device:
-    """``screen_cm``: left, right, bottom, top of the screen in the camera's coordinates; ``distance_mm``: least, most."""
+    """``screen_cm``: left, right, bottom, top of the screen, from the camera; ``distance_mm``: least, most."""
 
     name: str
     screen_cm: tuple[float, float, float, float]

@@ -1,4 +1,4 @@
-"""One Eye checkpoints: a folder with one safetensors file per network and ``config.json``, which tells what they are."""
+"""One Eye checkpoints: a folder with a safetensors file per network and ``config.json``, which tells what they are."""
 
 from __future__ import annotations
 
