@@ -56,6 +56,7 @@ class BcPPO(PPO):
             groups.append({"params": self.hand_parameters, "lr": settings.hand_rate})
         self.policy.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=settings.weight_decay)
         self.scores: dict[str, float] = {}
+        _, self._callback = self._setup_learn(settings.steps)
 
     def iterate(self) -> dict[str, float]:
         """One rollout and the training on it. What is drawn depends on the seed and the iteration alone."""
@@ -68,8 +69,7 @@ class BcPPO(PPO):
         self.policy.begin()
         self._current_progress_remaining = 1.0 - self.iteration / self.settings.iterations
         self._vary()
-        callback = self._init_callback(None)
-        self.collect_rollouts(self.env, callback, self.rollout_buffer, self.n_steps)
+        self.collect_rollouts(self.env, self._callback, self.rollout_buffer, self.n_steps)
         self.train()
         self.iteration += 1
         return self.scores

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 import gymnasium
 import numpy as np
 
+from gaze_vlm_ros.language import OBJECT_KINDS
 from gaze_vlm_ros.policies.foveated import Runner, TargetToken, instruction
 from gaze_vlm_ros.sim.robot_eye import LEVELS, WINDOW_PX
 from gaze_vlm_ros.sim.tasks import environment_id
 from gaze_vlm_ros.sim.tasks.environment import TaskEnvironment
 from gaze_vlm_ros.sim.tasks.terms import CONTROL_HZ
-from gaze_vlm_ros.training.closed_loop.gazes import EYE_STEP_RAD, Gaze, Situation, looking_at
+from gaze_vlm_ros.training.closed_loop.gazes import EYE_STEP_RAD, Gaze, Situation, is_held, looking_at
+from gaze_vlm_ros.training.closed_loop.perturbation import move_aside
 from gaze_vlm_ros.training.demonstrations.places import places_of
 
+TOLD = ("both", "text", "position")
 GAZE_TARGET_M = 0.015
 """Standard deviation of the gaze target's position, per axis."""
 
@@ -25,16 +28,18 @@ _NOTHING = np.zeros((LEVELS, WINDOW_PX, WINDOW_PX, 3), np.uint8)
 @dataclass(frozen=True)
 class EpisodeOptions:
     """``told``: what the target token holds, "text", "position", "both"; ``sees`` False gives the hand the true places:
-    what its motion alone can do."""
+    what its motion alone can do; at ``moved_at_s`` the thing asked for is put elsewhere, if nothing holds it."""
 
     mode: str = "id"
     told: str = "both"
     sees: bool = True
+    moved_at_s: float | None = None
 
 
 @dataclass
 class Played:
-    """What happened: one entry per control step, positions in metres and the base frame, angles in radians."""
+    """What happened: one entry per control step, positions in metres and the base frame, angles in radians;
+    ``others_m`` are the things of no use, at the start."""
 
     task: str
     seed: int
@@ -44,6 +49,8 @@ class Played:
     seen: list[np.ndarray] = field(default_factory=list)
     tool_m: list[np.ndarray] = field(default_factory=list)
     opening: list[float] = field(default_factory=list)
+    held: list[bool] = field(default_factory=list)
+    others_m: list[np.ndarray] = field(default_factory=list)
     chunks: list[np.ndarray] = field(default_factory=list)
 
     @property
@@ -68,8 +75,11 @@ class Stage:
         rng = np.random.default_rng([seed, 11])
         observation, info = self.environment.reset(seed=seed)
         self.runner.reset(self._target(info, rng))
-        played, done = Played(self.task, seed), False
+        played, done = Played(self.task, seed, others_m=self._others_m(info)), False
         while not done:
+            if self.options.moved_at_s is not None and len(played.eye_rad) == round(self.options.moved_at_s * CONTROL_HZ):
+                move_aside(self.environment, rng)
+                info = info | {"state": self.environment.episode.state()}
             action = self._act(observation, info, rng, played)
             observation, _, terminated, truncated, info = self.environment.step(action)
             done = terminated or truncated
@@ -78,6 +88,11 @@ class Stage:
 
     def close(self) -> None:
         self.environment.close()
+
+    def _others_m(self, info: dict) -> list[np.ndarray]:
+        world = self.environment.episode.world
+        names = {world.model.body(index).name for index in range(world.model.nbody)}
+        return [world.position(kind) for kind in OBJECT_KINDS if kind in names and kind != info["asked_for"]]
 
     def _target(self, info: dict, rng: np.random.Generator) -> TargetToken:
         told = self.options.told
@@ -100,6 +115,7 @@ class Stage:
         played.seen.append(step.places)
         played.tool_m.append(state["tool_m"])
         played.opening.append(opening)
+        played.held.append(is_held(situation))
         played.chunks.append(step.chunk)
         joints = (step.joints[:-1] - state["joint_target_rad"]) / state["joint_step_rad"]
         turn = self.gaze(situation, rng) / EYE_STEP_RAD
