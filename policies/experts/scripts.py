@@ -92,8 +92,10 @@ class WipeExpert(Expert):
             yield from self._wipe(self._stains())
 
     def _stains(self) -> np.ndarray:
-        """Those that are left (k, 2), the nearer end first."""
+        """Those that are left (k, 2), the nearer end first; with ``keeps_yaw`` the left end, wherever the hand is."""
         stains = self.state["path_m"].reshape(-1, 2)[self.state["wiped"] < 0.5]
+        if self.keeps_yaw:
+            return stains[np.argsort(-np.arctan2(stains[:, 1], stains[:, 0]))]
         first, last = np.linalg.norm(stains[[0, -1]] - self.state["tool_m"][:2], axis=1)
         return stains[::-1] if last < first else stains
 

@@ -8,7 +8,8 @@ import numpy as np
 class Ensemble:
     """The weighted mean of all chunks that reach a time: ``exp(-rate (n - i))`` for the i-th of n, oldest first.
 
-    The mean is one of joints. Whether the gripper opens is said by the newest chunk alone, since half open is neither.
+    The gripper opens or closes as most of them say, since half open is neither. A hand that rests where the
+    demonstrations rested a moment, too, goes on by the chunks of when it came there.
     """
 
     def __init__(self, rate: float, chunk_hz: float) -> None:
@@ -23,16 +24,14 @@ class Ensemble:
     def at(self, time_s: float) -> np.ndarray:
         """(J,) at ``time_s``; after the end of all chunks the newest one's last. Needs a chunk."""
         rows = [row for begun, chunk in self._chunks if (row := self._row(time_s - begun, chunk)) is not None]
-        begun, newest = self._chunks[-1]
-        latest = self._row(min(time_s - begun, len(newest) / self._hz), newest)
-        if latest is None:
-            latest = newest[0]
         if not rows:
-            return latest.copy()
+            last = self._chunks[-1][1][-1].copy()
+            last[-1] = float(last[-1] > 0.5)
+            return last
         ages = np.arange(len(rows))[::-1]
         weights = np.exp(-self._rate * ages)
         mean = weights @ np.stack(rows) / weights.sum()
-        mean[-1] = float(latest[-1] > 0.5)
+        mean[-1] = float(mean[-1] > 0.5)
         return mean
 
     def _row(self, ahead_s: float, chunk: np.ndarray) -> np.ndarray | None:

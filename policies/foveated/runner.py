@@ -15,6 +15,10 @@ from gaze_vlm_ros.policies.foveated.policy import FoveatedPolicy
 from gaze_vlm_ros.policies.foveated.target import TargetToken
 
 
+_KNOWN_M = 0.002
+"""Spread of places that are known, not seen."""
+
+
 @dataclass(frozen=True)
 class StepOutput:
     """``eye_action`` 0..24 of ``sim.robot_eye.EYE_ACTIONS_RAD``; ``chunk`` (A, J): absolute joint positions [rad] and
@@ -49,12 +53,20 @@ class Runner:
         self._last_s: float | None = None
 
     @torch.inference_mode()
-    def step(self, views: np.ndarray, eye_direction: np.ndarray, proprio: np.ndarray, t: float) -> StepOutput:
+    def step(
+        self,
+        views: np.ndarray,
+        eye_direction: np.ndarray,
+        proprio: np.ndarray,
+        t: float,
+        known: np.ndarray | None = None,
+    ) -> StepOutput:
         """One step of the eye, at ``t`` [s], which must grow from step to step.
 
         ``views`` (3, S, S, 3) uint8, fine to coarse, as ``RobotEye.render`` gives them; ``eye_direction`` (3,) unit
-        vector [base frame]; ``proprio`` (J,) joint positions [rad] and opening. Raises PolicyError for input of
-        another shape, not finite, or out of order.
+        vector [base frame]; ``proprio`` (J,) joint positions [rad] and opening. ``known`` (2, 7) are places that the
+        hand is to work by instead of those that it sees, as where they are measured otherwise. Raises PolicyError for
+        input of another shape, not finite, or out of order.
         """
         policy = self.policy
         self._check(views, eye_direction, proprio, t)
@@ -67,6 +79,8 @@ class Runner:
         places, spread = policy.see(images, posture, direction, text, position)
         passed_s = 0.0 if self._last_s is None else t - self._last_s
         joined, spread_m = self._places.update(places[0].numpy(), spread[0].exp().numpy(), passed_s)
+        if known is not None:
+            joined, spread_m = np.asarray(known, np.float32), np.full(len(known), _KNOWN_M, np.float32)
         told = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
         chunk = policy.absolute(policy.move(posture, *told, text), posture)[0].numpy()
         self._ensemble.add(t, chunk)

@@ -11,19 +11,22 @@ VIRTUAL_PX, FOCAL_PX = 1920, 1059.15
 CROPS_PX = (320, 1120, 1920)
 """As ``sim.robot_eye.pyramid``, which this room may not import; a test compares them."""
 POSITION_UNIT_PX = 16.0
-_CHANNELS = (16, 32, 64)
+_CHANNELS = (32, 64)
 
 
 class PatchEncoder(nn.Module):
-    """Four halvings by convolution: a picture becomes one token per 16 x 16 pixels, each with its surroundings."""
+    """Convolutions of stride 4, 2 and 2: a picture becomes one token per 16 x 16 pixels, with some surroundings."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        widths = (3, *_CHANNELS, dim)
-        layers: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GELU(approximate="tanh")]
-        self.layers = nn.Sequential(*layers[:-1])
+        first, second = _CHANNELS
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, first, 4, stride=4),
+            nn.GELU(approximate="tanh"),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.GELU(approximate="tanh"),
+            nn.Conv2d(second, dim, 3, stride=2, padding=1),
+        )
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) float, about -1..1 -> (N, H W / 256, dim)."""
@@ -40,7 +43,7 @@ class PyramidTokens(nn.Module):
         self.register_buffer("positions", nested_positions(config.window_px, config.patch_px), persistent=False)
 
     def forward(self, views: Tensor) -> Tensor:
-        """Views (..., 3, S, S, 3) uint8 -> tokens (..., N, dim)."""
+        """Views (..., 3, S, S, 3), 0..255 -> tokens (..., N, dim)."""
         lead = views.shape[:-4]
         pictures = views.reshape(-1, *views.shape[-3:]).permute(0, 3, 1, 2).float() / 127.5 - 1.0
         tokens = self.encoder(pictures).unflatten(0, (-1, len(CROPS_PX))) + self.level
