@@ -50,7 +50,7 @@ def ridge(pictures, wanted):
 
 
 def write_checkpoint(folder, seed=1, count=450):
-    """A folder that ``EyeEstimator.load`` takes, for the person of ``LiveEyes(seed)``; 1-sigma [rad] on its pictures."""
+    """A folder that ``EyeEstimator.load`` takes, for the person of ``LiveEyes(seed)``; its 1-sigma [rad]."""
     pictures, angles, is_open = looks_of(seed, count)
     gaze = ridge(pictures[is_open], angles[is_open])
     lids = ridge(pictures, np.where(is_open, 4.0, -4.0)[:, None])
