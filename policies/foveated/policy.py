@@ -17,7 +17,7 @@ from gaze_vlm_ros.policies.foveated.eye import EyePolicy
 from gaze_vlm_ros.policies.foveated.geometry import gaze_frame, magnified
 from gaze_vlm_ros.policies.foveated.hand import HandMotion, HandSight, seen_places, target_numbers
 from gaze_vlm_ros.policies.foveated.kinematics import TorchKinematics
-from gaze_vlm_ros.policies.foveated.tokens import PyramidTokens
+from gaze_vlm_ros.policies.foveated.tokens import TOKENIZERS
 from gaze_vlm_ros.robots.description import RobotDescription
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -41,7 +41,7 @@ class FoveatedPolicy(nn.Module):
             )
         dim = config.dim
         self.kinematics = TorchKinematics(self.robot)
-        self.tokens = PyramidTokens(config)
+        self.tokens = TOKENIZERS[config.tokenizer](config)
         self.proprio = nn.Sequential(nn.Linear(config.outputs + 9, dim), nn.GELU(), nn.Linear(dim, dim))
         self.direction = nn.Sequential(nn.Linear(3, dim), nn.GELU(), nn.Linear(dim, dim))
         self.sight = HandSight(config)

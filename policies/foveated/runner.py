@@ -14,7 +14,6 @@ from gaze_vlm_ros.policies.foveated.place_memory import PlaceMemory
 from gaze_vlm_ros.policies.foveated.policy import FoveatedPolicy
 from gaze_vlm_ros.policies.foveated.target import TargetToken
 
-
 _KNOWN_M = 0.002
 """Spread of places that are known, not seen."""
 
@@ -98,7 +97,7 @@ class Runner:
         config = self.policy.config
         if self._target is None:
             raise PolicyError("the policy was not told what is asked for: call reset first")
-        wanted = (3, config.window_px, config.window_px, 3)
+        wanted = config.views_shape
         if np.shape(views) != wanted or np.asarray(views).dtype != np.uint8:
             raise PolicyError(
                 f"views must be {wanted} uint8, got {np.shape(views)} {np.asarray(views).dtype}; "

@@ -84,7 +84,5 @@ class TokenEnv(VecEnv):
 
 def predicted_chunk(policy: FoveatedPolicy, told: Observation) -> torch.Tensor:
     """The absolute chunk (B, A, J) that the hand predicts from one frame; ``told`` holds tokens and what is told."""
-    seen, spread = policy.see(
-        told["tokens"], told["proprio"], told["direction"], told["text"], told["position"]
-    )
+    seen, spread = policy.see(told["tokens"], told["proprio"], told["direction"], told["text"], told["position"])
     return policy.absolute(policy.move(told["proprio"], seen, spread, told["text"]), told["proprio"])

@@ -35,16 +35,15 @@ class EyeActorCritic(ActorCriticPolicy):
         truncated_context: bool = False,
         **settings: Any,
     ) -> None:
-        self._given, self._truncated = (policy,), truncated_context  # no module may be set before torch is ready
+        # In a tuple: torch takes no module before its own constructor has run.
+        self._given, self._truncated = (policy,), truncated_context
         settings["features_extractor_class"] = FlattenExtractor
         super().__init__(observation_space, action_space, lr_schedule, **settings)
 
     def _build(self, lr_schedule: Schedule) -> None:
         (self.foveated,) = self._given
         self.action_dist = CategoricalDistribution(int(self.action_space.n))
-        self.optimizer = torch.optim.AdamW(
-            self.foveated.eye.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
-        )
+        self.optimizer = torch.optim.AdamW(self.foveated.eye.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
         self.begin()
 
     def begin(self) -> None:
