@@ -73,15 +73,15 @@ class Runner:
         posture = torch.tensor(np.asarray(proprio), dtype=torch.float32)[None]
         text, position = self._target
         images = policy.tokens(torch.from_numpy(np.ascontiguousarray(views))[None])
-        own = policy.eye_tokens(posture, direction, text, position)
-        logits, _ = policy.eye.step(images, policy.tokens.positions, own, self._memory)
-        places, spread = policy.see(images, posture, direction, text, position)
+        told = policy.tell(posture, direction, text, position)
+        logits, _ = policy.eye.step(images, policy.tokens.positions, policy.eye_tokens(told), self._memory)
+        places, spread = policy.see(images, told)
         passed_s = 0.0 if self._last_s is None else t - self._last_s
         joined, spread_m = self._places.update(places[0].numpy(), spread[0].exp().numpy(), passed_s)
         if known is not None:
             joined, spread_m = np.asarray(known, np.float32), np.full(len(known), _KNOWN_M, np.float32)
-        told = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
-        chunk = policy.absolute(policy.move(posture, *told, text), posture)[0].numpy()
+        known_by = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
+        chunk = policy.absolute(policy.move(posture, *known_by, text, told.tool), posture)[0].numpy()
         self._ensemble.add(t, chunk)
         self._last_s = t
         joints = self.joints_at(t + 1.0 / policy.config.eye_hz)

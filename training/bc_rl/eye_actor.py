@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 
-TOLD = ("direction", "proprio", "text", "position")
+TOLD = ("proprio", "direction", "text", "position")
 """What of an observation the eye is told beside its picture. The rest is for the reward and for imitation."""
 
 
@@ -62,7 +62,7 @@ class EyeActorCritic(ActorCriticPolicy):
         return self._next(obs)[1][:, None]
 
     def evaluate_sequences(self, obs: dict[str, Tensor], actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Values, log-probabilities and entropies (B, T) of whole episodes: observations (B, T, ...), actions (B, T)."""
+        """Values, log-probabilities, entropies (B, T) of whole episodes: observations (B, T, ...), actions (B, T)."""
         images, own = self._tokens(obs)
         logits, values = self.foveated.eye(images, self.foveated.tokens.positions, own)
         distribution = self.action_dist.proba_distribution(logits)
@@ -81,9 +81,9 @@ class EyeActorCritic(ActorCriticPolicy):
         return eye.step(images, positions, own, self._memory)
 
     def _tokens(self, obs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        told = {name: obs[name] for name in TOLD}
-        own = self.foveated.eye_tokens(told["proprio"], told["direction"], told["text"], told["position"])
-        return obs["tokens"], own
+        with torch.no_grad():
+            hand = self.foveated.tell(*(obs[name] for name in TOLD))
+        return obs["tokens"], self.foveated.eye_tokens(hand)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return super()._get_constructor_parameters() | {"policy": self.foveated, "truncated_context": self._truncated}

@@ -148,8 +148,9 @@ class BcPPO(PPO):
         """L1 of the chunk and the places' likelihood, in the steps after the pause."""
         playing = batch["playing"][..., 0] > 0.5
         told = {name: batch[name][playing] for name in ("tokens", "proprio", "direction", "text", "position")}
-        seen, spread = self.foveated.see(*told.values())
-        chunk = self.foveated.move(told["proprio"], seen, spread, told["text"])
+        hand = self.foveated.tell(told["proprio"], told["direction"], told["text"], told["position"])
+        seen, spread = self.foveated.see(told["tokens"], hand)
+        chunk = self.foveated.move(told["proprio"], seen, spread, told["text"], hand.tool)
         copied = imitation(self.foveated, chunk, batch["chunk"][playing], told["proprio"], _OPENING_WEIGHT)
         sight = sight_losses(seen, spread, batch["places"][playing], 0.5)
         loss = copied["loss"] + _SIGHT_WEIGHT * sight["loss"]
