@@ -124,9 +124,7 @@ def _latest(before: Tensor, new: Tensor, keep: int) -> Tensor:
 def _positions(time: Tensor, rows_columns: Tensor | None, count: int) -> Tensor:
     """(T, N, 3): those of an image, or ``count`` times the middle."""
     places = torch.full((count, 2), CENTRE) if rows_columns is None else rows_columns
-    return torch.cat(
-        [time[:, None, None].expand(-1, len(places), 1), places.expand(len(time), -1, -1)], dim=-1
-    )
+    return torch.cat([time[:, None, None].expand(-1, len(places), 1), places.expand(len(time), -1, -1)], dim=-1)
 
 
 def _head(dim: int, outputs: int) -> nn.Sequential:

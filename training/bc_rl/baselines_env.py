@@ -84,7 +84,6 @@ class TokenEnv(VecEnv):
 
 def predicted_chunk(policy: FoveatedPolicy, told: Observation) -> torch.Tensor:
     """The absolute chunk (B, A, J) that the hand predicts from one frame; ``told`` holds tokens and what is told."""
-    seen, spread = policy.see(
-        told["tokens"], told["proprio"], told["direction"], told["text"], told["position"]
-    )
-    return policy.absolute(policy.move(told["proprio"], seen, spread, told["text"]), told["proprio"])
+    hand = policy.tell(told["proprio"], told["direction"], told["text"], told["position"])
+    chunk = policy.move(told["proprio"], *policy.see(told["tokens"], hand), told["text"], hand.tool)
+    return policy.absolute(chunk, told["proprio"])

@@ -82,16 +82,19 @@ def train_sight(
         text, position = told(training, picked, settings)
         proprio, direction = training.proprio[picked], training.direction[picked]
         images = policy.tokens(relit(training.pictures(picked), settings))
-        seen, spread = policy.see(images, proprio, direction, text, position)
+        hand = policy.tell(proprio, direction, text, position)
+        seen, spread = policy.see(images, hand)
         parts = sight_losses(seen, spread, training.places[picked], settings.yaw_weight)
-        chunk = policy.move(proprio, seen, spread, text)
+        chunk = policy.move(proprio, seen, spread, text, hand.tool)
         copied = imitation(policy, chunk, training.chunk[picked], proprio, 0.0)["loss"]
         return parts | {"loss": parts["loss"] + settings.imitation * copied, "imitation": copied}
 
     def evaluate() -> dict[str, float]:
         images = policy.tokens(validation.pictures(checked))
-        told_ = validation.text[checked], torch.full((len(checked), 3), torch.nan)
-        seen, spread = policy.see(images, validation.proprio[checked], validation.direction[checked], *told_)
+        by_words = validation.text[checked], torch.full((len(checked), 3), torch.nan)
+        seen, spread = policy.see(
+            images, policy.tell(validation.proprio[checked], validation.direction[checked], *by_words)
+        )
         return sight_scores(seen, spread, validation.places[checked])
 
     settings_now = {"stage": "hand sight", "batch": settings.batch, "imitation": settings.imitation, **(about or {})}

@@ -77,7 +77,9 @@ class Stage:
         self.runner.reset(self._target(info, rng))
         played, done = Played(self.task, seed, others_m=self._others_m(info)), False
         while not done:
-            if self.options.moved_at_s is not None and len(played.eye_rad) == round(self.options.moved_at_s * CONTROL_HZ):
+            if self.options.moved_at_s is not None and len(played.eye_rad) == round(
+                self.options.moved_at_s * CONTROL_HZ
+            ):
                 move_aside(self.environment, rng)
                 info = info | {"state": self.environment.episode.state()}
             action = self._act(observation, info, rng, played)

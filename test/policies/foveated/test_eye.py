@@ -96,7 +96,7 @@ def test_images_of_a_layer_attend_to_nothing():
 def test_the_hands_embeddings_learn_nothing_from_the_eye(policy):
     policy.zero_grad()
     proprio, direction = torch.zeros(1, 7), torch.tensor([[0.8, 0.0, -0.6]])
-    own = policy.eye_tokens(proprio, direction, torch.zeros(1, 32), torch.zeros(1, 3))
+    own = policy.eye_tokens(policy.tell(proprio, direction, torch.zeros(1, 32), torch.zeros(1, 3)))
     logits, values = policy.eye(torch.zeros(1, 1, 48, 32), policy.tokens.positions, own[:, None])
     (logits.sum() + values.sum()).backward()
     assert policy.eye.target.weight.grad.abs().sum() > 0
