@@ -63,7 +63,7 @@ class Teaching(nn.Module):
         return Lesson(dict(self.start.items()), steps, replay_third, replay_gaze)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def gather(net: EyeNet, renders: EyeRenders) -> Looks:
     """Runs ``net`` over the open eyes of ``renders``."""
     seen = renders.subset(renders.open)
@@ -78,7 +78,7 @@ def gather(net: EyeNet, renders: EyeRenders) -> Looks:
         looks = EyeLooks(own[~seen.slipped[own]], own[seen.slipped[own]])
         if len(looks.worn) >= LOOKS + JUDGED_WORN and len(looks.slipped) >= JUDGED_SLIPPED:
             eyes.append(looks)
-    return Looks(torch.cat(parts).clone(), torch.from_numpy(seen.gaze), eyes)
+    return Looks(torch.cat(parts), torch.from_numpy(seen.gaze), eyes)
 
 
 def calibration_looks(gaze: np.ndarray, worn: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:

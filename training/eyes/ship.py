@@ -38,20 +38,16 @@ def assemble(out: Path, train: EyeRenders, validation: EyeRenders, summaries: tu
     return out / STUDENT
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def draw_replay(net: EyeNet, renders: EyeRenders) -> dict[str, np.ndarray]:
-    """What the personal phase replays: of each cluster of gaze directions, looks of as many different people.
+    """What the personal phase replays: some looks of each cluster of gaze directions, of any training people.
 
     ``third`` (N, C, H, W) float16 of the third stage and ``gaze`` (N, 2) float32 [rad].
     """
     seen = renders.subset(renders.open)
     _, cluster = gaze_clusters(seen.gaze)
     rng = np.random.default_rng(0)
-    chosen = np.concatenate(
-        [
-            rng.choice(np.flatnonzero(cluster == number), REPLAYED_OF_A_CLUSTER, replace=False)
-            for number in range(CLUSTERS)
-        ]
-    )
+    clusters = (np.flatnonzero(cluster == number) for number in range(CLUSTERS))
+    chosen = np.concatenate([rng.choice(own, min(REPLAYED_OF_A_CLUSTER, len(own)), replace=False) for own in clusters])
     third = net.stage_features(to_pixels(torch.from_numpy(seen.pictures[chosen])), stages=3)[-1]
     return {"third": third.half().numpy(), "gaze": seen.gaze[chosen]}
