@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -9,12 +9,14 @@ from gaze_vlm_ros.gaze.eyes.checkpoint import load_eye_checkpoint
 from gaze_vlm_ros.gaze.eyes.estimate import STATES
 from gaze_vlm_ros.gaze.eyes.estimator import EyeEstimator
 from gaze_vlm_ros.gaze.eyes.heads import EyeHeads
+from gaze_vlm_ros.gaze.eyes.last_stage import folded
 from gaze_vlm_ros.gaze.eyes.network import EyeNet, EyeNetConfig
 from gaze_vlm_ros.gaze.eyes.quality import fault_of
 from gaze_vlm_ros.training.eyes import corruptions, train
 from gaze_vlm_ros.training.eyes.batches import CLUSTERS, Batches, disturbed, gaze_clusters, to_pixels
 from gaze_vlm_ros.training.eyes.distil import Distillation, distillation_loss, draw_hidden, inherit_first_stage
 from gaze_vlm_ros.training.eyes.fit_heads import NOMINAL, Summaries, calibrate, fit_domain
+from gaze_vlm_ros.training.eyes.lessons import calibration_looks, gather, train_lesson
 from gaze_vlm_ros.training.eyes.renders import (
     EyeDataError,
     EyeRenders,
@@ -203,6 +205,22 @@ def test_angles_are_those_on_the_sphere():
     np.testing.assert_allclose(told, [10.0, 14.1], atol=0.1)
 
 
+def test_a_lesson_changes_start_and_steps_from_what_calibrations_teach(tmp_path):
+    people = [render_person("train", number, RenderSettings(worn_looks=12, slipped_looks=5)) for number in range(3)]
+    many = EyeRenders(*(np.concatenate([getattr(p, f.name) for p in people]) for f in fields(EyeRenders)))
+    net = new_net(EyeNetConfig((8, 8, 8, 16), (1, 1, 1, 1)), 0).eval()
+    replay = {"third": np.zeros((1, 8, 4, 4), np.float16), "gaze": np.zeros((1, 2), np.float32)}
+    loop = LoopSettings(minutes=None, steps=3, learning_rate=1e-3, weight_decay=0.0, evaluations=1)
+    start, step, position = train_lesson(net, many, many, replay, loop, tmp_path)
+    assert position.step == 3 and start.keys() == step.keys() == folded(net).keys()
+    assert all((tensor > 0).all() for tensor in step.values())
+    changed = [name for name, tensor in folded(net).items() if not np.array_equal(tensor, start[name])]
+    assert "head_bias" in changed
+    looks = gather(net, many)
+    own = calibration_looks(looks.gaze.numpy(), looks.eyes[0].worn, None)
+    assert len(set(own.tolist())) == 5 and set(own) <= set(looks.eyes[0].worn)
+
+
 # --- intervals and foreign pictures ---------------------------------------------------------------------------------
 
 
@@ -240,7 +258,12 @@ def test_the_command_runs_through_resumes_and_gives_an_estimator(tmp_path, monke
     student = tmp_path / "out" / "student"
     evaluation = json.loads((student / "evaluation.json").read_text())
     assert evaluation["people"] == 2 and evaluation["student_over_teacher"] > 0
-    assert [r["name"] for r in json.loads((student / "training.json").read_text())] == ["teacher", "distil", "generic"]
+    assert [r["name"] for r in json.loads((student / "training.json").read_text())] == [
+        "teacher",
+        "distil",
+        "generic",
+        "personal",
+    ]
     assert "281,012" in (student / "README.md").read_text()
     shot = draw_session(unseen_people(1, 0)[0], 0, looks=1).worn[0]
     said = EyeEstimator.load(student).estimate(shot.pictures["left"], shot.pictures["right"])

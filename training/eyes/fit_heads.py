@@ -49,7 +49,7 @@ class Summaries:
         return self.state == STATES.index("open")
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def summarise(net: EyeNet, renders: EyeRenders, seed: int, with_corrupted: bool = True) -> Summaries:
     """Runs ``net`` (evaluation mode) over ``renders``, disturbed as in training, and over corrupted ones of them."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
@@ -69,9 +69,7 @@ def summarise(net: EyeNet, renders: EyeRenders, seed: int, with_corrupted: bool 
         third = net.stage_features(batch, stages=3)[-1]
         parts.append((summary(third), net.head(net.pooled(net.last_stage(third)))))
     values, estimated = (torch.cat(part) for part in zip(*parts, strict=True))
-    return Summaries(
-        values.clone(), estimated - torch.from_numpy(gaze), torch.from_numpy(state), torch.from_numpy(pupil)
-    )
+    return Summaries(values, estimated - torch.from_numpy(gaze), torch.from_numpy(state), torch.from_numpy(pupil))
 
 
 def train_heads(

@@ -10,8 +10,8 @@ import numpy as np
 
 from gaze_vlm_ros.gaze.eyes.estimator import PICTURES, open_session
 from gaze_vlm_ros.gaze.eyes.heads import EyeHeads
+from gaze_vlm_ros.gaze.eyes.last_stage import folded
 from gaze_vlm_ros.gaze.eyes.network import EyeNet
-from gaze_vlm_ros.gaze.eyes.personal import folded
 from gaze_vlm_ros.training.eyes.export import graph_of
 
 _WARM_UP = 10

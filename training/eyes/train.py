@@ -1,10 +1,11 @@
-"""DFT Gaze in stages, each of which goes on where it was left; the budget is shared out among those that learn.
+"""DFT Gaze in stages, each of which goes on where it was left; the budget is shared out among them.
 
 render   pictures of simulated people, with labels
 teacher  ConvNeXt V2-Atto, from labelled pictures (the paper begins from ImageNet, which is not to be had here)
 distil   the student learns the teacher's features from masked pictures, without labels
 generic  the student's adapters and head learn gaze, balanced over its directions
 sigma    intervals, open, closed or absent, foreign pictures
+personal where the personal phase begins and how far it goes, learnt on people who play calibrations
 export   the graph, what the personal phase needs, and a card with what unseen people say of it
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,17 +28,18 @@ from gaze_vlm_ros.training.eyes.card import StageRecord, collect_records, save_r
 from gaze_vlm_ros.training.eyes.distil import inherit_first_stage, train_distilled
 from gaze_vlm_ros.training.eyes.evaluate import evaluate
 from gaze_vlm_ros.training.eyes.fit_heads import Summaries, summarise, train_heads
+from gaze_vlm_ros.training.eyes.lessons import train_lesson
 from gaze_vlm_ros.training.eyes.renders import EyeRenders, RenderSettings, digest, load_renders, render_set
-from gaze_vlm_ros.training.eyes.ship import STUDENT, STUDENT_FILES, assemble
+from gaze_vlm_ros.training.eyes.ship import STUDENT, STUDENT_FILES, assemble, draw_replay
 from gaze_vlm_ros.training.eyes.supervised import Supervision, new_net, spread, train_supervised
-from gaze_vlm_ros.training.eyes.weights import NET_FILES, load_net, save_heads, save_net
+from gaze_vlm_ros.training.eyes.weights import NET_FILES, load_net, save_heads, save_lesson, save_net
 from gaze_vlm_ros.training.loop import LoopSettings
 from gaze_vlm_ros.training.run_state import Position
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
-SHARES = {"teacher": 0.44, "distil": 0.2, "generic": 0.32, "sigma": 0.04}
-"""Of the budget in processor minutes."""
-RATES = {"teacher": 1.5e-3, "distil": 2e-3, "generic": 3e-3, "sigma": 2e-3}
+SHARES = {"teacher": 0.44, "distil": 0.2, "generic": 0.32, "sigma": 0.04, "personal": 0.06}
+"""Of the budget in processor minutes, to which the personal phase adds a little."""
+RATES = {"teacher": 1.5e-3, "distil": 2e-3, "generic": 3e-3, "sigma": 2e-3, "personal": 1e-3}
 SUMMARISED = {"train": 16000, "validation": 4000}
 HEAD_BATCH = 512
 EVALUATED_PEOPLE = 40
@@ -124,6 +126,14 @@ def sigma(job: EyeTraining) -> None:
     say(f"sigma: {right:.1%} of the validation pictures' states are recognised")
 
 
+def personal(job: EyeTraining) -> None:
+    net, seen, folder = load_net(job.folder("generic")), job.load("train"), job.folder("personal")
+    replay, loop = draw_replay(net, seen), replace(job.loop("personal"), weight_decay=0.0)
+    start, step, position = train_lesson(net, seen, job.load("validation"), replay, loop, folder)
+    save_lesson(folder, start, step)
+    _done(job, "personal", position, seen)
+
+
 def summaries(job: EyeTraining) -> tuple[Summaries, Summaries]:
     """What the generic network says of some training and of some validation pictures."""
     net = load_net(job.folder("generic"))
@@ -154,7 +164,7 @@ def ship(job: EyeTraining) -> None:
 
 
 STAGES: dict[str, Callable[[EyeTraining], None]] = {
-    stage.__name__: stage for stage in (render, teacher, distil, generic, sigma, export)
+    stage.__name__: stage for stage in (render, teacher, distil, generic, sigma, personal, export)
 }
 
 

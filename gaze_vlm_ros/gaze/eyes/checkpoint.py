@@ -15,7 +15,9 @@ from gaze_vlm_ros.gaze.eyes.network import EyeNetConfig, EyeNetError
 
 CONFIG, GRAPH, WEIGHTS = "config.json", "model.onnx", "model.safetensors"
 SHIPPED = Path(__file__).parent / "checkpoints" / "student"
-NET, HEADS, GENERIC, DOMAIN, REPLAY, PERSONAL = "net.", "heads.", "generic.", "domain.", "replay.", "personal."
+NET, HEADS, GENERIC, DOMAIN, REPLAY, START, STEP = (
+    f"{part}." for part in ("net", "heads", "generic", "domain", "replay", "start", "step")
+)
 """How the names of the tensors in WEIGHTS begin."""
 
 

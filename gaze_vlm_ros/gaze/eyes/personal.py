@@ -1,27 +1,34 @@
 """Personal after five looks: the last stage's adapters learn one person's eyes (DFT Gaze, Section 3, personal phase).
 
-Each eye has adapters of its own; both begin from the generic ones. A small clustered part of the generic data, shipped
-as features of the third stage, is replayed, so that nothing is forgotten. Learning rate, steps and replay are not in
-the paper: ours were chosen on validation people.
+Each eye has adapters of its own. A small clustered part of the generic data, shipped as features of the third stage, is
+replayed, so that nothing is forgotten. The paper gives neither learning rate nor steps nor replay ratio. Here training
+has learnt from many people where the personal phase begins and how far each parameter goes in a step (Meta-SGD, Li et
+al., arXiv 1707.09835), so that a few steps on five looks help most with other looks.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from gaze_vlm_ros.errors import GazeVlmError
-from gaze_vlm_ros.gaze.eyes.checkpoint import NET, REPLAY, EyeCheckpoint, load_eye_checkpoint
+from gaze_vlm_ros.gaze.eyes.checkpoint import GENERIC, NET, REPLAY, START, STEP, EyeCheckpoint, load_eye_checkpoint
 from gaze_vlm_ros.gaze.eyes.frames import SIDES, mirrored, network_picture, yaw_pitch_of
-from gaze_vlm_ros.gaze.eyes.network import Adapter, EyeNet, EyeNetError
+from gaze_vlm_ros.gaze.eyes.last_stage import LastStage
+from gaze_vlm_ros.gaze.eyes.network import EyeNet, EyeNetError
 from gaze_vlm_ros.gaze.eyes.quality import check_form
+
+STEPS = 4
+REPLAY_WEIGHT = 0.2
+SPREAD_RAD = 0.03
+"""Errors are counted in this, so that step sizes do not depend on the unit."""
 
 
 class PersonalError(GazeVlmError):
@@ -51,100 +58,95 @@ class Adapters:
 
     def save(self, path: Path) -> None:
         """Writes them as safetensors."""
-        save_file(
-            {f"{side}.{name}": np.ascontiguousarray(t) for side in SIDES for name, t in self.of(side).items()}, path
-        )
+        save_file({f"{s}.{name}": np.ascontiguousarray(t) for s in SIDES for name, t in self.of(s).items()}, path)
 
     @classmethod
     def load(cls, path: Path) -> Adapters:
         """Raises PersonalError where ``path`` does not hold adapters."""
         try:
             tensors = load_file(path)
-        except Exception as error:  # safetensors' and the file system's
+        except (OSError, SafetensorError) as error:
             raise PersonalError(f"{path} holds no adapters ({error}); calibrate again") from None
         parts = {s: {n.removeprefix(f"{s}."): t for n, t in tensors.items() if n.startswith(f"{s}.")} for s in SIDES}
         return cls(**parts)
 
 
-@dataclass(frozen=True)
-class PersonalSettings:
-    """``steps`` of Adam; the replayed looks count ``replay`` times as much as the person's, and ``anchor`` holds the
-    adapters near the generic ones.
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """How a personal phase goes: its ``start`` and ``step`` sizes, tensors by name without the axis of eyes, and the
+    replayed looks' third-stage features (R, C, H, W) and yaw and pitch (R, 2) [rad].
     """
 
-    steps: int = 60
-    learning_rate: float = 1e-3
-    replay: float = 0.3
-    anchor: float = 0.0
+    start: Mapping[str, Tensor]
+    step: Mapping[str, Tensor]
+    replay_third: Tensor
+    replay_gaze: Tensor
 
-
-def folded(net: EyeNet) -> dict[str, np.ndarray]:
-    """What a person changes in ``net``, its batch norms folded in: inputs of the graph, without the axis of eyes."""
-    tensors = {"head_weight": net.head.weight, "head_bias": net.head.bias}
-    for number, block in enumerate(net.stages[-1]):
-        adapter: Adapter = block.adapter
-        scale = adapter.norm.weight / (adapter.norm.running_var + adapter.norm.eps).sqrt()
-        tensors[f"adapter{number}_down_weight"] = scale[:, None] * adapter.down.weight
-        tensors[f"adapter{number}_down_bias"] = (
-            scale * (adapter.down.bias - adapter.norm.running_mean) + adapter.norm.bias
-        )
-        tensors[f"adapter{number}_up_weight"], tensors[f"adapter{number}_up_bias"] = adapter.up.weight, adapter.up.bias
-    return {name: tensor.detach().numpy().copy() for name, tensor in tensors.items()}
+    @classmethod
+    def of(cls, checkpoint: EyeCheckpoint) -> Lesson:
+        parts = (checkpoint.part(prefix) for prefix in (START, STEP, REPLAY))
+        start, step, replay = ({name: torch.from_numpy(t).float() for name, t in part.items()} for part in parts)
+        return cls(start, step, replay["third"], replay["gaze"])
 
 
 def load_net(checkpoint: EyeCheckpoint) -> EyeNet:
     """The network of ``checkpoint`` in torch, in evaluation mode."""
     net = EyeNet(checkpoint.config)
     try:
-        net.load_state_dict({name: torch.tensor(t, dtype=_dtype(t)) for name, t in checkpoint.part(NET).items()})
+        net.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in checkpoint.part(NET).items()})
     except RuntimeError as error:
         raise EyeNetError(f"{checkpoint.folder} does not hold its own network ({error})") from None
     return net.eval()
 
 
-def personalise(
-    model: EyeCheckpoint | Path | None, looks: Sequence[Look], settings: PersonalSettings | None = None
-) -> Adapters:
+def personalise(model: EyeCheckpoint | Path | None, looks: Sequence[Look]) -> Adapters:
     """Adapters for the person of ``looks``, usually five, with open eyes; the same on every call.
 
     ``model``: a checkpoint or its folder, None for the shipped one. An eye without a picture keeps the generic ones.
     Raises PersonalError where there are no pictures or a direction is no unit vector.
     """
     checkpoint = model if isinstance(model, EyeCheckpoint) else load_eye_checkpoint(model)
-    settings = settings or PersonalSettings()
-    net = load_net(checkpoint)
-    replay = checkpoint.part(REPLAY)
-    replayed = torch.tensor(replay["third"]).float(), torch.tensor(replay["gaze"]).float()
-    own = {side: _features(net, looks, side) for side in SIDES}
-    if not any(len(gaze) for _, gaze in own.values()):
+    net, lesson = load_net(checkpoint), Lesson.of(checkpoint)
+    if not any(picture is not None for look in looks for picture in (look.left, look.right)):
         raise PersonalError("no look has a picture; show the targets again with open eyes")
-    return Adapters(
-        **{side: folded(adapted(net, *own[side], *replayed, settings) if len(own[side][1]) else net) for side in SIDES}
-    )
+    stage, found = LastStage(net), dict.fromkeys(SIDES, checkpoint.part(GENERIC))
+    for side in SIDES:
+        third, gaze = _features(net, looks, side)
+        if len(gaze):
+            learnt = learn(stage, lesson, third[None], gaze[None])
+            found[side] = {name: tensor[0].detach().numpy() for name, tensor in learnt.items()}
+    return Adapters(**found)
 
 
-def adapted(
-    net: EyeNet, third: Tensor, gaze: Tensor, replay_third: Tensor, replay_gaze: Tensor, settings: PersonalSettings
-) -> EyeNet:
-    """A copy of ``net`` (evaluation mode) whose last stage's adapters and head fit one eye's looks.
+def learn(
+    stage: LastStage, lesson: Lesson, third: Tensor, gaze: Tensor, differentiable: bool = False
+) -> dict[str, Tensor]:
+    """What E eyes learn from N looks each: ``third`` (E, N, C, H, W) and ``gaze`` (E, N, 2) [rad, as of left eyes].
 
-    ``third`` (N, C, H, W) are the third stage's features, ``gaze`` (N, 2) yaw and pitch [rad] as of a left eye.
+    ``differentiable``: gradients go back through the steps to ``lesson``, for those who train it.
     """
-    copied = copy.deepcopy(net)
-    tuned = [*copied.adapters(slice(3, 4)), *copied.head.parameters()]
-    begun = [parameter.detach().clone() for parameter in tuned]
-    optimizer = torch.optim.Adam(tuned, lr=settings.learning_rate)
-    for _ in range(settings.steps):
-        optimizer.zero_grad()
-        loss = (copied.head(copied.pooled(copied.last_stage(third))) - gaze).abs().mean()
-        if settings.replay:
-            replayed = copied.head(copied.pooled(copied.last_stage(replay_third)))
-            loss = loss + settings.replay * (replayed - replay_gaze).abs().mean()
-        if settings.anchor:
-            loss = loss + settings.anchor * sum((p - q).square().sum() for p, q in zip(tuned, begun, strict=True))
-        loss.backward()
-        optimizer.step()
-    return copied
+    eyes = len(third)
+    personal = {name: tensor.expand(eyes, *tensor.shape) for name, tensor in lesson.start.items()}
+    if not differentiable:
+        personal = {name: tensor.detach().clone().requires_grad_() for name, tensor in personal.items()}
+    replayed = lesson.replay_third.expand(eyes, *lesson.replay_third.shape)
+    for _ in range(STEPS):
+        loss = _error(stage(third, personal), gaze)
+        if len(lesson.replay_gaze):
+            loss = loss + REPLAY_WEIGHT * _error(stage(replayed, personal), lesson.replay_gaze)
+        slopes = torch.autograd.grad(loss, list(personal.values()), create_graph=differentiable)
+        personal = {
+            name: tensor - lesson.step[name] * slope
+            for (name, tensor), slope in zip(personal.items(), slopes, strict=True)
+        }
+        if not differentiable:
+            personal = {name: tensor.detach().requires_grad_() for name, tensor in personal.items()}
+    return personal
+
+
+def _error(estimated: Tensor, true: Tensor) -> Tensor:
+    """Half the mean squared error of each eye's looks, summed over eyes, which do not touch each other."""
+    return 0.5 * ((estimated - true) / SPREAD_RAD).square().sum(-1).mean(-1).sum()
 
 
 @torch.no_grad()
@@ -166,5 +168,8 @@ def _features(net: EyeNet, looks: Sequence[Look], side: str) -> tuple[Tensor, Te
     return net.stage_features(batch, stages=3)[-1], torch.tensor(np.array(gaze)).float()
 
 
-def _dtype(tensor: np.ndarray) -> torch.dtype:
-    return torch.float32 if tensor.dtype.kind == "f" else torch.int64
+def offset_only(generic: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Start and step sizes of a personal phase that has learnt nothing yet: nearly all of it is the head's bias."""
+    steps = {name: np.full_like(tensor, 1e-3 * SPREAD_RAD**2) for name, tensor in generic.items()}
+    steps["head_bias"] = np.full_like(generic["head_bias"], 0.5 * SPREAD_RAD**2)
+    return dict(generic), steps
