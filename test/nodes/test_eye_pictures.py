@@ -58,7 +58,7 @@ def hear(spin):
     def play(node, until, **parameters):
         nodes.append(node)
         other, heard = Node("lab"), {"left": [], "right": [], "rig": [], "gaze": []}
-        reliable = qos.REPLAYED_SAMPLES
+        reliable = qos.REPLAYED_EYE_PICTURES
         for side, topic in names.EYE_IMAGES.items():
             profile = reliable if isinstance(node, source_node.SourceNode) else qos.EYE_PICTURES
             other.create_subscription(Image, topic, heard[side].append, profile)
