@@ -210,9 +210,10 @@ class CalibrateAction:
 
     def _finish(self, job: _Job, outcome: Outcome) -> None:
         self._job = None
-        if job.session is not None:
+        try:
             job.targets.hide()
-        job.done.set_result(outcome)
+        finally:
+            job.done.set_result(outcome)
 
     # --- in a thread of its own: adapters take seconds
 

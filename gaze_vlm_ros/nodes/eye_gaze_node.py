@@ -86,7 +86,7 @@ class EyeGazeNode(ManagedNode):
         self._samples = self.advertise(
             GazeSample, names.GAZE_SAMPLE, qos.REPLAYED_SAMPLES if p.mode == "replay" else qos.SAMPLES
         )
-        pictures = qos.REPLAYED_SAMPLES if p.mode == "replay" else qos.EYE_PICTURES
+        pictures = qos.REPLAYED_EYE_PICTURES if p.mode == "replay" else qos.EYE_PICTURES
         for side, topic in names.EYE_IMAGES.items():
             self.subscribe(Image, topic, partial(self._on_picture, side), pictures, silent_after_s=1.0)
         self._inboxes = [
@@ -130,7 +130,7 @@ class EyeGazeNode(ManagedNode):
         if not self._configured or self.stream is None:
             return []
         warnings = self._pairs.rate_problems(self.parameters.rate_hz)
-        valid, invalid = self.stream.valid, self.stream.reasons.total()
+        valid, invalid = self.stream.valid, self.stream.invalid
         new_valid, new_invalid = valid - self._reported[0], invalid - self._reported[1]
         self._reported = valid, invalid
         if new_invalid > MOSTLY_INVALID * (new_valid + new_invalid):

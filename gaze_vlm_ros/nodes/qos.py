@@ -21,6 +21,11 @@ REPLAYED_SAMPLES = QoSProfile(
 )
 """The same from a recording: a reader may be seconds behind, or be found late, and still gets every sample."""
 
+REPLAYED_EYE_PICTURES = QoSProfile(
+    depth=400, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+"""Two seconds of the pictures of a fast eye camera, 15 MB of them."""
+
 REPLAYED_FRAMES = QoSProfile(
     depth=60, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )

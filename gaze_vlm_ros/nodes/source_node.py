@@ -69,7 +69,7 @@ class SourceNode(ManagedNode):
         self._eyes = self._gaze = None
         if self.parameters.eyes == "pictures":
             eye_cameras_of(self.source).eye_pictures()  # without them it says so now
-            self._eyes = EyePictures(self, qos.REPLAYED_SAMPLES, qos.REPLAYED_FRAMES)
+            self._eyes = EyePictures(self, qos.REPLAYED_EYE_PICTURES, qos.REPLAYED_FRAMES)
         elif self.parameters.eyes == "gaze":
             self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.REPLAYED_SAMPLES)
         self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.REPLAYED_FRAMES)

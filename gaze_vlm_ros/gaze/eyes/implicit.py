@@ -45,6 +45,8 @@ class ImplicitOffset:
         self._detector = SlipDetector(settings)
         self._offsets: deque[np.ndarray] = deque(maxlen=self._detector.settings.reaches)
         self._shift_rad: np.ndarray | None = None
+        self.estimate = self._estimate()
+        """What is in force, and how many looks speak for it; replaced as a whole, for readers in other threads."""
 
     def reached(self, offsets_rad: np.ndarray) -> np.ndarray | None:
         """One more look: (n, 2) angles to the right and down [rad] from a target to the gaze about that time.
@@ -60,11 +62,10 @@ class ImplicitOffset:
                 self._shift_rad = self._refined(told)
             elif self._shift_rad is not None and self._is_over():
                 self._shift_rad = None
+            self.estimate = self._estimate()
         return self._shift_rad
 
-    @property
-    def estimate(self) -> SlipEstimate:
-        """What is in force, and how many looks speak for it."""
+    def _estimate(self) -> SlipEstimate:
         shift = np.zeros(2) if self._shift_rad is None else self._shift_rad
         return SlipEstimate(shift, self._speak_for(shift), len(self._offsets), self._shift_rad is not None)
 
@@ -73,6 +74,7 @@ class ImplicitOffset:
         self._detector.reset()
         self._offsets.clear()
         self._shift_rad = None
+        self.estimate = self._estimate()
 
     def _near(self, shift_rad: np.ndarray) -> list[np.ndarray]:
         """Of each look that speaks for a shift, the mean (2,) of its offsets near it."""

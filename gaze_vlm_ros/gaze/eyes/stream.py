@@ -11,9 +11,10 @@ import numpy as np
 
 from gaze_vlm_ros.gaze.eyes.binocular import BinocularGaze, EyeGeometry, combine
 from gaze_vlm_ros.gaze.eyes.calibration import Calibration
-from gaze_vlm_ros.gaze.eyes.estimate import BinocularEstimate
+from gaze_vlm_ros.gaze.eyes.estimate import BinocularEstimate, EyeEstimate
 from gaze_vlm_ros.gaze.eyes.implicit import ImplicitOffset, PursuitWatch
 from gaze_vlm_ros.gaze.eyes.pairs import EyePair
+from gaze_vlm_ros.gaze.eyes.quality import EyePictureError
 from gaze_vlm_ros.gaze.reaches import SlipWatch
 from gaze_vlm_ros.geometry.camera import project
 from gaze_vlm_ros.geometry.transforms import invert_transform, transform_points
@@ -49,6 +50,7 @@ class EyeStream:
         self.geometry = EyeGeometry()
         self.valid = 0
         """Valid samples so far."""
+        self.invalid = 0
         self.reasons: Counter[str] = Counter()
         """Why samples were invalid, numbers left out, and how often."""
         self.newest_reason = ""
@@ -70,8 +72,12 @@ class EyeStream:
         return self._generic.estimate(pair.left, pair.right)
 
     def see(self, pair: EyePair, sequence: int) -> SeenEyes:
-        """The gaze of one pair of pictures. Raises EyePictureError for a picture of an unusable form."""
-        estimate = self._estimator.estimate(pair.left, pair.right)
+        """The gaze of one pair of pictures; pictures of an unusable form are invalid with that reason."""
+        try:
+            estimate = self._estimator.estimate(pair.left, pair.right)
+        except EyePictureError as error:
+            unusable = EyeEstimate.invalid("unusable", str(error))
+            estimate = BinocularEstimate(*(None if one is None else unusable for one in (pair.left, pair.right)))
         gaze = combine(self.calibration.apply(estimate), self.geometry, self.camera, pair.stamp_ns, sequence)
         if gaze.sample.valid:
             self._look_for_slip(gaze.sample)
@@ -111,6 +117,7 @@ class EyeStream:
 
     def _count(self, reason: str) -> None:
         self.newest_reason = reason
+        self.invalid += bool(reason)
         if reason:
             self.reasons[_NUMBER.sub("...", reason)] += 1
         else:

@@ -9,6 +9,7 @@ from gaze_vlm_ros.gaze.eyes.corrections import Offset
 from gaze_vlm_ros.gaze.eyes.estimate import BinocularEstimate, EyeEstimate
 from gaze_vlm_ros.gaze.eyes.frames import direction_of, yaw_pitch_of
 from gaze_vlm_ros.gaze.eyes.pairs import EyePair
+from gaze_vlm_ros.gaze.eyes.quality import check_form
 from gaze_vlm_ros.gaze.eyes.stream import EyeStream
 from gaze_vlm_ros.geometry.transforms import angle_between, make_transform
 from gaze_vlm_ros.types import NS_PER_S, CameraModel, WearerState
@@ -80,6 +81,14 @@ def test_reasons_are_counted_without_their_numbers_and_the_newest_is_told_in_ful
     assert "below 7 of 255" in stream.newest_reason
     (counted,) = stream.reasons.items()
     assert counted[1] == 3 and "below ... of ..." in counted[0]
+
+
+def test_a_picture_of_another_form_is_an_invalid_sample_that_says_so(stub):
+    stream = stream_of(stub)
+    stub.estimate = lambda left, right: check_form(left)
+    seen = stream.see(EyePair(NS_PER_S, PICTURE[:10], None), 0)
+    assert not seen.gaze.sample.valid and "at least 32 pixels a side, got 48x10" in stream.newest_reason
+    assert stream.invalid == 1
 
 
 def slipping_work(stream, stub, error_deg, places=24):
