@@ -7,6 +7,7 @@ import torch
 from gaze_vlm_ros.sim.eye_images.labels import Part
 from gaze_vlm_ros.training.eyes.adaptation.domains import DOMAINS, LOOKS, DomainSet, render_domain
 from gaze_vlm_ros.training.eyes.adaptation.network import REBUILT_PX, DisentanglingAutoEncoder, wanted
+from gaze_vlm_ros.training.eyes.adaptation.real import adapt_to_real, same_order
 from gaze_vlm_ros.training.eyes.adaptation.store import AdaptationError, load_networks, save_networks
 from gaze_vlm_ros.training.eyes.adaptation.study import figures
 from gaze_vlm_ros.training.eyes.adaptation.switching import switched
@@ -137,3 +138,18 @@ def test_networks_come_back_from_their_files_and_are_missed_by_name(network, tmp
     (tmp_path / "source.safetensors").write_bytes(b"\0" * 20)
     with pytest.raises(AdaptationError, match=r"training\.eyes\.adaptation --ship"):
         load_networks(tmp_path)
+
+
+def test_real_pictures_are_adapted_to_without_masks_or_labels(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = [tuple(rng.integers(0, 255, (2, 48, SIDE + 32), dtype=np.uint8)) for _ in range(3)]
+    found = adapt_to_real(tmp_path, RUN, 1, frames, workers=1)
+    assert found.before.shape == found.after.shape == (3,)
+    assert np.isfinite(found.after).all() and not np.array_equal(found.before, found.after)
+
+
+def test_the_order_of_yaw_is_rising_and_falling_alike():
+    true = np.array([0.3, 0.2, 0.1, 0.0])
+    assert same_order(2.0 * true - 1.0, true)
+    assert not same_order(-true, true)
+    assert not same_order(np.array([0.3, 0.1, 0.2, 0.0]), true)

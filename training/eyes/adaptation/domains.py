@@ -20,14 +20,13 @@ from gaze_vlm_ros.training.eyes.looks import Wearing, draw_scene
 
 SIDE = "left"
 LOOKS = 8
-_RIG = "neon"
 
 
 @dataclass(frozen=True)
 class Domain:
     """Glasses. The camera stands ``turn_deg`` (about the head's x and y axes, through the eye) off the preset's place,
     in each look by up to ``spread_deg`` more or less; ``lights_mm`` [rig], None: the preset's, which turn with the
-    camera; factors on the preset's sensor.
+    camera; factors on the preset's sensor. ``rig`` names the preset.
     """
 
     turn_deg: tuple[float, float] = (0.0, 0.0)
@@ -36,6 +35,7 @@ class Domain:
     level: float = 1.0
     defocus: float = 1.0
     noise: float = 1.0
+    rig: str = "neon"
 
 
 DOMAINS = {
@@ -44,6 +44,7 @@ DOMAINS = {
     "target": Domain(
         (6.0, -14.0), 3.0, ((-12.0, -14.0, 30.0), (-46.0, -10.0, 28.0), (-50.0, 14.0, 24.0)), 0.75, 1.5, 3.0
     ),
+    "aria": Domain(rig="aria"),
 }
 """``extended`` shows the people and moments of ``source`` again, under its lights, from all around."""
 
@@ -88,7 +89,7 @@ def look_at(person: EyePerson, rig: EyeRig, scene: EyeScene, rng: np.random.Gene
 
 def glasses(domain: Domain, person: EyePerson, image_px: int, rng: np.random.Generator) -> EyeRig:
     """The glasses of one look in ``domain``."""
-    rig = EyeRig.preset(_RIG, (image_px, image_px))
+    rig = EyeRig.preset(domain.rig, (image_px, image_px))
     turn = np.radians([*domain.turn_deg, 0.0]) + np.radians(domain.spread_deg) * rng.uniform(-1.0, 1.0, 3) * (1, 1, 0.3)
     eye = person.eyeball_centre_mm(SIDE) - person.fit_mm
     rotation = rotation_from_vector(turn)
