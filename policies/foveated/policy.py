@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gaze_vlm_ros.policies.foveated.config import FoveatedConfig, PolicyError
 from gaze_vlm_ros.policies.foveated.eye import EyePolicy
-from gaze_vlm_ros.policies.foveated.geometry import from_frame, gaze_frame, magnified
+from gaze_vlm_ros.policies.foveated.geometry import belief_numbers, from_frame, gaze_frame, magnified
 from gaze_vlm_ros.policies.foveated.hand import HandMotion, HandSight, target_numbers
 from gaze_vlm_ros.policies.foveated.kinematics import TorchKinematics
 from gaze_vlm_ros.policies.foveated.tokens import TOKENIZERS
@@ -103,9 +103,13 @@ class FoveatedPolicy(nn.Module):
         """Normalised relative joints (..., A, n) of absolute ones [rad]."""
         return (joints - proprio[..., None, :-1]) / self.chunk_scale
 
-    def eye_tokens(self, told: Told) -> Tensor:
-        """(..., 5, dim): the eye's own tokens of a step."""
-        return self.eye.own_tokens(told.proprio, told.direction, told.target)
+    def believe(self, places: Tensor, spread: Tensor, direction: Tensor) -> Tensor:
+        """What the eye is told of the hand's sight (..., 14), from what ``see`` gives; no gradient goes back."""
+        return belief_numbers(places.detach(), spread.detach(), direction, self.eye_m)
+
+    def eye_tokens(self, told: Told, belief: Tensor) -> Tensor:
+        """(..., 6, dim): the eye's own tokens of a step."""
+        return self.eye.own_tokens(told.proprio, told.direction, told.target, belief)
 
     # --- storage
 

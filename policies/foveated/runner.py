@@ -74,8 +74,9 @@ class Runner:
         text, position = self._target
         images = policy.tokens(torch.from_numpy(np.ascontiguousarray(views))[None])
         told = policy.tell(posture, direction, text, position)
-        logits, _ = policy.eye.step(images, policy.tokens.positions, policy.eye_tokens(told), self._memory)
         places, spread = policy.see(images, told)
+        own = policy.eye_tokens(told, policy.believe(places, spread, direction))
+        logits, _ = policy.eye.step(images, policy.tokens.positions, own, self._memory)
         passed_s = 0.0 if self._last_s is None else t - self._last_s
         joined, spread_m = self._places.update(places[0].numpy(), spread[0].exp().numpy(), passed_s)
         if known is not None:

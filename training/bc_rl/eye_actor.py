@@ -21,9 +21,9 @@ TOLD = ("proprio", "direction", "text", "position")
 class EyeActorCritic(ActorCriticPolicy):
     """Steps with memory in rollouts, and goes through whole sequences in training, with the same outcome.
 
-    Observations hold ``tokens`` (N, dim) of the frozen patch encoder instead of views. ``truncated_context``: in
-    rollouts the memory is made anew from the last ``memory_steps`` observations, as EyeRobot's release does; then what
-    was decided in a rollout is not what the training computes for it.
+    Observations hold ``tokens`` (N, dim) of the frozen patch encoder instead of views, and the hand's ``belief`` (14,).
+    ``truncated_context``: in rollouts the memory is made anew from the last ``memory_steps`` observations, as
+    EyeRobot's release does; then what was decided in a rollout is not what the training computes for it.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class EyeActorCritic(ActorCriticPolicy):
     def _tokens(self, obs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             hand = self.foveated.tell(*(obs[name] for name in TOLD))
-        return obs["tokens"], self.foveated.eye_tokens(hand)
+        return obs["tokens"], self.foveated.eye_tokens(hand, obs["belief"])
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return super()._get_constructor_parameters() | {"policy": self.foveated, "truncated_context": self._truncated}

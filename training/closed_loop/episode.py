@@ -51,7 +51,6 @@ class Played:
     opening: list[float] = field(default_factory=list)
     held: list[bool] = field(default_factory=list)
     others_m: list[np.ndarray] = field(default_factory=list)
-    chunks: list[np.ndarray] = field(default_factory=list)
 
     @property
     def duration_s(self) -> float:
@@ -118,7 +117,6 @@ class Stage:
         played.tool_m.append(state["tool_m"])
         played.opening.append(opening)
         played.held.append(is_held(situation))
-        played.chunks.append(step.chunk)
         joints = (step.joints[:-1] - state["joint_target_rad"]) / state["joint_step_rad"]
         turn = self.gaze(situation, rng) / EYE_STEP_RAD
         return np.clip([*joints, 1.0 - 2.0 * step.joints[-1], *turn], -1.0, 1.0)
