@@ -7,6 +7,7 @@ import math
 import time
 
 from gaze_vlm_ros.cli.call import CallError
+from gaze_vlm_ros.cli.which_graph import add_graph_arguments
 from gaze_vlm_ros.environment import enter, require_messages
 
 METHODS = ("offset", "affine", "adapters")
@@ -18,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default="offset", help="what is fitted to the looks")
     parser.add_argument("--display", choices=("screen", "scene"), default="screen", help="where targets are shown")
     parser.add_argument("--check", action="store_true", help="only measure how far off gaze is; nothing is changed")
-    parser.add_argument("--domain", type=int, default=None, help="ROS domain, as `up` prints it; default ROS_DOMAIN_ID")
-    parser.add_argument("--namespace", default="", help="namespace of the graph: `sim` for `up sim` and `up replay`")
-    parser.add_argument("--within", type=float, default=5.0, help="seconds to wait for the graph")
+    add_graph_arguments(parser, "the graph")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from gaze_vlm_ros.training import cache_tokens
 from gaze_vlm_ros.training.answers import Input, answer
 from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.training.evaluate_leads import KEY, write_leads
-from gaze_vlm_ros.training.evaluate_vlm import evaluate
+from gaze_vlm_ros.training.evaluate_vlm import evaluate, write_evaluation
 from gaze_vlm_ros.training.metrics.embedding import INSTALL
 from gaze_vlm_ros.training.model_card import write_card
 from gaze_vlm_ros.training.shards.schema import RecordOptions
@@ -121,6 +121,19 @@ def test_every_recorded_frame_tells_what_a_quarter_of_a_second_before_the_hand_i
     assert leads["0.25"]["accuracy"]["gaze"]["value"] == 1.0 and found[KEY]["frames_per_s"] == 10.0
     assert {key: found[key] for key in result} == result, "the other figures stay"
     assert "The same at short leads" in (checkpoint / "README.md").read_text()
+
+
+def test_test_episodes_alone_are_enough_but_one_is_not(runs, tmp_path):
+    checkpoint = runs / "vlm" / "checkpoint"
+    options = RecordOptions(seconds=8.0, rate_hz=2.0, split="test")
+    data = write_squares(tmp_path / "data", [0, 1], options)
+    before = (checkpoint / "evaluation.json").exists()
+    write_evaluation(checkpoint, tmp_path / "tokens", "test", data, out=tmp_path / "figures")
+    found = json.loads((tmp_path / "figures" / "evaluation.json").read_text())
+    assert found["episodes"] == 2 and "centre_prior" not in found["attention_mass_within_2_patches"]
+    assert (tmp_path / "figures" / "README.md").exists() and (checkpoint / "evaluation.json").exists() == before
+    with pytest.raises(DataError, match="at least two episodes"):
+        write_evaluation(checkpoint, tmp_path / "one", "test", write_squares(tmp_path / "alone", [0], options))
 
 
 def test_a_reach_behind_another_event_is_not_asked(runs, tmp_path):
@@ -255,7 +268,7 @@ def test_the_card_shows_every_figure(card, result):
     for title in ("Verb, object", "Next object", "Hallucinated", "Calibration", "Likeness", "Attention at the gaze"):
         assert f"### {title}" in text
     assert "frames and the heatmap that supervises" in text
-    assert "| 0.25 s | 0 | - | 0 | - |" in text
+    assert "| 0.25 s |" not in text, "no reach was asked about so late"
 
 
 def test_the_card_says_what_a_semantic_score_needs(card, result):

@@ -88,6 +88,7 @@ def _next_object(table: dict) -> str:
             *(figure_of(at["accuracy"][source]) for source in sources),
         ]
         for lead, at in table.items()
+        if at["n"]
     ]
     head = ["before the hand starts", "n", "median true lead", "left out: another event came first"]
     return table_of([*head, *(source.replace("_", " ") for source in sources)], rows)
