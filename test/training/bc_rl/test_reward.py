@@ -6,7 +6,7 @@ from gaze_vlm_ros.training.bc_rl.reward import joint_distance, path_distance
 
 
 def line(*points: tuple[float, float, float]) -> torch.Tensor:
-    return torch.tensor([points])
+    return torch.tensor([points], dtype=torch.float32)
 
 
 def test_it_goes_from_the_demonstration_to_the_prediction_and_not_back():
