@@ -1,0 +1,7 @@
+"""When help is wanted, and with what: evidence from predictions and gaze, accumulated and weighed."""
+
+from gaze_vlm_ros.policies.wants.decision import Want, WantDecision
+from gaze_vlm_ros.policies.wants.evidence import Evidence
+from gaze_vlm_ros.policies.wants.weights import WantError, WantWeights
+
+__all__ = ["Evidence", "Want", "WantDecision", "WantError", "WantWeights"]
