@@ -8,7 +8,6 @@ import numpy as np
 
 from gaze_vlm_ros.geometry.transforms import invert_transform
 from gaze_vlm_ros.language import TABLE
-from gaze_vlm_ros.sim import kitchen
 from gaze_vlm_ros.sim.assistance.reach import ArmsReach, LimitedIntentions, LimitedScene, everyday_grammar
 from gaze_vlm_ros.sim.assistance.wearer import AssistedWearer
 from gaze_vlm_ros.sim.eyes import Eyes
@@ -18,7 +17,7 @@ from gaze_vlm_ros.sim.kitchen.grip import set_touching
 from gaze_vlm_ros.sim.simulation import HAND_REST_M, REST_TARGET_M, TICK_S, Simulation, SimulationConfig
 from gaze_vlm_ros.sim.wearer import Person
 
-_SHOULDER_M = np.array([0.2, 0.0, -0.24])
+_SHOULDERS_M = np.array([[0.2, 0.0, -0.24], [-0.2, 0.0, -0.24]])
 _VIEW_M = np.array([1.1, 0.6])
 """Width and height of what an idle wearer looks about in."""
 _STREAM = 20
@@ -27,14 +26,16 @@ _STREAM = 20
 
 @dataclass(frozen=True)
 class Scenario:
-    """``reach_m``: how far the hand comes from the shoulder. ``apart_m``: what is brought is set down at least so far
-    from the hands, and no further than ``robot_m`` from the robot's base. ``clear_m``: the wearer takes nothing that the
-    gripper is nearer to. ``idle``: the wearer wants nothing and looks about."""
+    """``reach_m``: how far a hand comes from its shoulder. ``apart_m``: what is brought is set down at least so far
+    from the hands, and no further than ``robot_m`` from the robot's base. ``clear_m``: the wearer takes nothing that
+    the gripper is nearer to. ``lead_in_s``: for how long the wearer looks about before the first step; with ``idle``
+    for ever."""
 
-    reach_m: float = 0.64
+    reach_m: float = 0.58
     apart_m: float = 0.18
     robot_m: float = 0.64
-    clear_m: float = 0.12
+    clear_m: float = 0.1
+    lead_in_s: float = 5.0
     idle: bool = False
 
 
@@ -52,7 +53,7 @@ class AssistedKitchen(Simulation):
         self._due_s = 0.0
         rng = [np.random.default_rng([seed, _STREAM + stream]) for stream in range(5)]
         head_m = self.layout.head_m
-        self.reach = ArmsReach(head_m + _SHOULDER_M, scenario.reach_m)
+        self.reach = ArmsReach(head_m + _SHOULDERS_M, scenario.reach_m)
         person = Person.sample(rng[0])
         rest_target = REST_TARGET_M + [head_m[0], 0.0, 0.0]
         eyes = Eyes(rng[1], head_m, rest_target, person.eyes, self.layout.camera_mount)
@@ -64,8 +65,7 @@ class AssistedKitchen(Simulation):
             rng[3], person, eyes, self.intentions, self.scene, HAND_REST_M,
             things_move=True, available=self.available, waiting=rng[4],
         )  # fmt: skip
-        if scenario.idle:
-            self.wearer.viewing = FreeViewing(rng[4], eyes, _facing(eyes.position_m, rest_target), _VIEW_M)
+        self.wearer.viewing = FreeViewing(rng[4], eyes, _facing(eyes.position_m, rest_target), _VIEW_M)
         self.body.place(self.wearer)
 
     @property
@@ -139,6 +139,8 @@ class AssistedKitchen(Simulation):
     def advance(self, dt_s: float) -> None:
         self._due_s += dt_s
         while self._due_s + 1e-9 >= TICK_S:
+            if self.time_s >= self.scenario.lead_in_s and not self.scenario.idle:
+                self.wearer.viewing = None
             super().advance(TICK_S)
             self._due_s -= TICK_S
             if self._lifted is not None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from gaze_vlm_ros.language import PLACES, TABLE
 from gaze_vlm_ros.sim.intentions import GOALS, Intentions, Step
-from gaze_vlm_ros.sim.intentions.grammar import Grammar, grammar_of
 from gaze_vlm_ros.sim.intentions.goals import LOOK_ALIKES
+from gaze_vlm_ros.sim.intentions.grammar import Grammar, grammar_of
 from gaze_vlm_ros.sim.kitchen import Layout, free_spot
 from gaze_vlm_ros.sim.scene import Scene
 
@@ -25,14 +25,15 @@ def everyday_grammar() -> Grammar:
 
 @dataclass(frozen=True, eq=False)
 class ArmsReach:
-    """The right hand comes to every point within ``radius_m`` of ``shoulder_m`` (3,), in the world."""
+    """A hand comes to every point within ``radius_m`` of one of ``shoulders_m`` (2, 3), in the world."""
 
-    shoulder_m: np.ndarray
+    shoulders_m: np.ndarray
     radius_m: float
 
     def holds(self, points_m: np.ndarray) -> np.ndarray:
-        """Which (N,) of the points (N, 3) the hand comes to; for one point (3,) a single truth."""
-        return np.linalg.norm(np.asarray(points_m) - self.shoulder_m, axis=-1) <= self.radius_m
+        """Which (N,) of the points (N, 3) a hand comes to; for one point (3,) a single truth."""
+        away = np.linalg.norm(np.asarray(points_m)[..., None, :] - self.shoulders_m, axis=-1)
+        return away.min(axis=-1) <= self.radius_m
 
 
 class LimitedScene(Scene):

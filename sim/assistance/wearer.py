@@ -21,7 +21,7 @@ class AssistedWearer(Wearer):
 
     ``want`` is the thing that is waited for ("" for none) since ``want_since_s``: the one that the hand would now
     reach for, or to which it would now bring what it holds. ``helper_m`` is where a helper moves (3,), None where none
-    does; whoever waits looks there now and then. With ``viewing`` the wearer does nothing but look about.
+    does; whoever waits looks there now and then. While there is a ``viewing`` the wearer does nothing but look about.
     """
 
     def __init__(self, *args: Any, available: Callable[[str], bool], waiting: np.random.Generator, **more: Any) -> None:
@@ -37,6 +37,7 @@ class AssistedWearer(Wearer):
     def advance(self, now_s: float, dt_s: float) -> None:
         if self.viewing is not None:
             self.viewing.advance(now_s, dt_s)
+            self.postpone(dt_s)
             return
         want = self._missing(now_s)
         if want:

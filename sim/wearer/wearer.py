@@ -32,7 +32,8 @@ class Wearer:
     """Call ``advance`` once per tick, at 100 Hz or faster, with rising times; all that is public is of the last tick.
 
     ``eyes`` come ready made (they know the seat); ``rest_m`` (3,) is where the right hand rests; ``things_move`` as for
-    the ``Planner``. Positions are in the world frame. Equal generators, minds and worlds give equal lives, whoever looks on.
+    the ``Planner``. Positions are in the world frame. Equal generators, minds and worlds give equal lives, whoever
+    looks on.
     """
 
     def __init__(

@@ -15,17 +15,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.wants.weights import FITTED, INPUTS, WantWeights
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.assist_study.log import load_moments
 from gaze_vlm_ros.training.assist_study.settings import (
     CONDITIONS,
     NO_ROBOT,
-    ON_REQUEST,
     PREDICTED,
     TEST_SEED,
-    TRUTH,
     VALIDATION_SEED,
     Run,
     StudySettings,

@@ -55,8 +55,8 @@ class Start:
 
 @dataclass
 class Outcome:
-    """What came of one run: ``time_s`` until the last of ``steps`` steps, or, where ``finished`` is False, until the
-    end of the run; of an idle run, its length."""
+    """What came of one run: ``time_s`` from the lead-in until the last of ``steps`` steps, or, where ``finished`` is
+    False, until the end of the run; of an idle run, its length."""
 
     time_s: float = float("nan")
     steps: int = 0
@@ -110,7 +110,7 @@ class Episode:
                 tick += 1
         finally:
             kitchen.close()
-        self.outcome.time_s = kitchen.time_s
+        self.outcome.time_s = kitchen.time_s - (0.0 if self.run.idle else settings.scenario.lead_in_s)
         self.outcome.steps = kitchen.wearer.finished
         self.outcome.finished = kitchen.wearer.finished >= settings.steps
         return self.outcome
@@ -211,7 +211,7 @@ class Episode:
 
     def _note_start(self, now_s: float) -> None:
         engaged, kitchen = self.porter.engaged, self.kitchen
-        if engaged and engaged != self._engaged and engaged != self._ordered:
+        if engaged and engaged not in (self._engaged, self._ordered):
             wants = self.outcome.wants
             asked = bool(kitchen.wearer.want) and wants[-1].by == "request" and wants[-1].thing == engaged
             right = kitchen.next_wanted() == engaged

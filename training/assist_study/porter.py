@@ -26,7 +26,7 @@ class PorterSettings:
     above a thing. ``ready_m`` (3,) in the base: where the tool waits. ``yield_m``: no nearer to a hand."""
 
     speed_m_s: float = 0.25
-    acceleration_m_s2: float = 1.0
+    acceleration_m_s2: float = 1.5
     grip_s: float = 0.3
     hover_m: float = 0.05
     ready_m: tuple[float, float, float] = (0.38, 0.0, 0.2)
@@ -207,7 +207,7 @@ class Porter:
             self.stage, self.label = Stage.READY, ""
 
     def _gripped(self) -> None:
-        if self.kitchen.wearer.carried == self.label or self.kitchen.wearer.contact == self.label:
+        if self.label in (self.kitchen.wearer.carried, self.kitchen.wearer.contact):
             self._retreat()  # the wearer was quicker
             return
         self.kitchen.lift(self.label)

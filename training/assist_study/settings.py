@@ -21,8 +21,9 @@ NO_ROBOT, ON_REQUEST, RGB, GAZE, TRUTH, SHUFFLED = "no_robot", "on_request", "rg
 CONDITIONS = (NO_ROBOT, ON_REQUEST, RGB, GAZE, TRUTH, SHUFFLED)
 PREDICTED = (RGB, GAZE, SHUFFLED)
 _CODE = (
-    "sim/assistance", "sim/devices", "sim/eyes", "sim/intentions", "sim/kitchen", "sim/things", "sim/wearer", "sim/*.py",
-    "policies/wants", "policies/experts/reach.py", "gaze_vlm_ros/language", "gaze_vlm_ros/robots", "gaze_vlm_ros/vlm/*.py",
+    *(f"sim/{room}" for room in ("assistance", "devices", "eyes", "intentions", "kitchen", "things", "wearer", "*.py")),
+    "policies/wants", "policies/experts/reach.py", "gaze_vlm_ros/language", "gaze_vlm_ros/robots",
+    "gaze_vlm_ros/vlm/*.py",
     *(f"training/assist_study/{name}.py" for name in ("episode", "log", "porter", "senses")),
 )  # fmt: skip
 """What the outcome of a run depends on."""
