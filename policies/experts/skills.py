@@ -37,11 +37,14 @@ class Expert:
 
     ``act`` gives an action for the state that the environment's ``info["state"]`` holds; its size is the number of
     joints + 1, + 2 more for the eye with ``eye_actions``. A script that is at its end, or lost, holds still.
+
+    With ``keeps_yaw`` it takes, where any yaw would do, the one at hand: then situations that differ by a turn about
+    the robot's base are solved alike, and a demonstration says the same wherever it happens.
     """
 
-    def __init__(self, robot: RobotDescription, eye_actions: bool = False) -> None:
+    def __init__(self, robot: RobotDescription, eye_actions: bool = False, keeps_yaw: bool = False) -> None:
         self.robot, self.reach = robot, Reach(robot)
-        self._eye_actions = eye_actions
+        self._eye_actions, self.keeps_yaw = eye_actions, keeps_yaw
         self.state: State = {}
         self._script: Actions = iter(())
 
@@ -112,6 +115,14 @@ class Expert:
         """The action (n,) after which the joints' targets are (n,) ``posture``, as far as one step goes."""
         return (posture - self.state["joint_target_rad"]) / self.state["joint_step_rad"]
 
+    def any_yaw(self, point_m: np.ndarray) -> list[float]:
+        """The yaws for a round thing at (3,) ``point_m``: eight, or with ``keeps_yaw`` that of now, turned along."""
+        if not self.keeps_yaw:
+            return any_yaw()
+        pose = self.reach.kinematics.base_T_tool(self.state["joint_target_rad"])
+        turn = np.arctan2(point_m[1], point_m[0]) - np.arctan2(pose[1, 3], pose[0, 3])
+        return [wrapped(np.arctan2(pose[1, 0], pose[0, 0]) + turn)]
+
     # --- skills
 
     def over(self, point_m: np.ndarray, yaws_rad: list[float], height_m: float = HOVER_M) -> Iterator[np.ndarray]:
@@ -164,7 +175,12 @@ class Expert:
 def square_yaws(rotation: np.ndarray) -> list[float]:
     """The four yaws along which a square thing with (9,) ``rotation`` can be gripped."""
     yaw = yaw_of(rotation)
-    return [float(np.arctan2(np.sin(yaw + turn), np.cos(yaw + turn))) for turn in np.arange(4) * np.pi / 2]
+    return [wrapped(yaw + turn) for turn in np.arange(4) * np.pi / 2]
+
+
+def wrapped(angle_rad: float) -> float:
+    """The same angle within -pi..pi."""
+    return float(np.arctan2(np.sin(angle_rad), np.cos(angle_rad)))
 
 
 def yaw_of(rotation: np.ndarray) -> float:

@@ -124,6 +124,18 @@ class World:
     def rotation(self, body: str) -> np.ndarray:
         return self._world_R_base.T @ self.data.xmat[self._id(body)].reshape(3, 3)
 
+    def displace(self, body: str, offset_m: np.ndarray) -> None:
+        """Puts the whole thing of which ``body`` is a part elsewhere, by (3,) ``offset_m``, as if by somebody."""
+        root = int(self.model.body_rootid[self._id(body)])
+        way = self._world_R_base @ np.asarray(offset_m, dtype=np.float64)
+        joint = int(self.model.body_jntadr[root])
+        if joint >= 0 and self.model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_FREE:
+            start = int(self.model.jnt_qposadr[joint])
+            self.data.qpos[start : start + 3] += way
+        else:
+            self.model.body_pos[root] += way
+        mujoco.mj_forward(self.model, self.data)
+
     def speed(self, body: str) -> float:
         """Of the body's origin [m/s], where it moves freely."""
         joint = self.model.body_jntadr[self._id(body)]

@@ -1,0 +1,129 @@
+"""FoveatedPolicy: eye and hand networks with what belongs to them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor, nn
+
+from gaze_vlm_ros.policies.foveated.config import FoveatedConfig, PolicyError
+from gaze_vlm_ros.policies.foveated.eye import EyePolicy
+from gaze_vlm_ros.policies.foveated.geometry import gaze_frame, magnified
+from gaze_vlm_ros.policies.foveated.hand import HandMotion, HandSight, seen_places, target_numbers
+from gaze_vlm_ros.policies.foveated.kinematics import TorchKinematics
+from gaze_vlm_ros.policies.foveated.tokens import PyramidTokens
+from gaze_vlm_ros.robots.description import RobotDescription
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+class FoveatedPolicy(nn.Module):
+    """An eye that looks where the hand needs it, and a hand that acts on what it sees (EyeRobot, arXiv 2506.10968).
+
+    Proprioception and chunks are (J,): joint positions [rad], then the gripper's opening 0 closed .. 1 open. Targets
+    are a text embedding (D,) and a position (3,) [m, base frame], NaN where they are not known.
+    """
+
+    def __init__(self, config: FoveatedConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.robot = RobotDescription.load(config.robot)
+        if len(self.robot.joint_names) != config.joints:
+            raise PolicyError(
+                f"policy {config.name} is for {config.joints} joints, robot {config.robot} has "
+                f"{len(self.robot.joint_names)}; train one for it"
+            )
+        dim = config.dim
+        self.kinematics = TorchKinematics(self.robot)
+        self.tokens = PyramidTokens(config)
+        self.proprio = nn.Sequential(nn.Linear(config.outputs + 9, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.direction = nn.Sequential(nn.Linear(3, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.sight = HandSight(config)
+        self.motion = HandMotion(config)
+        self.eye = EyePolicy(config)
+        home = torch.tensor([*self.robot.home_rad, 0.5], dtype=torch.float32)
+        self.register_buffer("posture_mean", home)
+        self.register_buffer("posture_scale", torch.ones(config.outputs))
+        self.register_buffer("chunk_scale", torch.ones(config.chunk_steps, config.joints))
+        self.register_buffer("eye_m", torch.tensor(config.eye_m), persistent=False)
+
+    # --- parts
+
+    def embed_proprio(self, proprio: Tensor, direction: Tensor) -> Tensor:
+        """(..., dim) of proprioception (..., J): posture, and where the tool is from the point that is looked at."""
+        tool_m, _ = self.kinematics(proprio[..., :-1])
+        point, turned = gaze_frame(direction, self.eye_m)
+        offset = ((tool_m - point)[..., None, :] @ turned)[..., 0, :]
+        return self.proprio(torch.cat([self.normal_posture(proprio), magnified(offset)], dim=-1))
+
+    def normal_posture(self, proprio: Tensor) -> Tensor:
+        return (proprio - self.posture_mean) / self.posture_scale
+
+    def target(self, text: Tensor, position_m: Tensor, direction: Tensor) -> Tensor:
+        return target_numbers(text, position_m, gaze_frame(direction, self.eye_m))
+
+    def see(
+        self, images: Tensor, proprio: Tensor, direction: Tensor, text: Tensor, position_m: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Both places (B, 2, 7) [base frame] in one frame, and the logarithm of their spread (B, 2) [m]."""
+        embedded = self.embed_proprio(proprio, direction), self.direction(direction)
+        target = self.target(text, position_m, direction)
+        raw, spread = self.sight(images, self.tokens.positions, *embedded, target)
+        return seen_places(raw, direction, self.eye_m), spread
+
+    def move(self, proprio: Tensor, places: Tensor, spread: Tensor, text: Tensor) -> Tensor:
+        """The normalised relative chunk (B, A, J); its last column is the logit of an open gripper."""
+        tool = self.kinematics(proprio[..., :-1])
+        return self.motion(self.normal_posture(proprio), tool, places, spread, text)
+
+    def absolute(self, chunk: Tensor, proprio: Tensor) -> Tensor:
+        """Joint positions [rad] and opening (..., A, J) of a normalised chunk."""
+        joints = proprio[..., None, :-1] + chunk[..., :-1] * self.chunk_scale
+        return torch.cat([joints, torch.sigmoid(chunk[..., -1:])], dim=-1)
+
+    def relative(self, joints: Tensor, proprio: Tensor) -> Tensor:
+        """Normalised relative joints (..., A, n) of absolute ones [rad]."""
+        return (joints - proprio[..., None, :-1]) / self.chunk_scale
+
+    def eye_tokens(self, proprio: Tensor, direction: Tensor, text: Tensor, position_m: Tensor) -> Tensor:
+        """(..., 5, dim): the eye's own tokens of a step."""
+        with torch.no_grad():
+            embedded = self.embed_proprio(proprio, direction), self.direction(direction)
+        return self.eye.own_tokens(*embedded, self.target(text, position_m, direction))
+
+    # --- storage
+
+    def save(self, folder: Path) -> None:
+        """Writes ``model.safetensors`` and ``config.json``, the latter at the end."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        _write(folder / WEIGHTS, save_safetensors(weights))
+        _write(folder / CONFIG, (json.dumps(self.config.to_dict(), indent=2) + "\n").encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> FoveatedPolicy:
+        """Raises PolicyError where the folder is missing, damaged, or holds a policy of another shape."""
+        folder = Path(folder)
+        remedy = "train one with `python -m gaze_vlm_ros.training.train_policy`, or name another folder"
+        try:
+            config = FoveatedConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+            policy = cls(config)
+            policy.load_state_dict(load_safetensors((folder / WEIGHTS).read_bytes()))
+        except OSError as error:
+            raise PolicyError(f"{folder} holds no policy ({error.strerror}: {error.filename}); {remedy}") from None
+        except (ValueError, SafetensorError, RuntimeError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise PolicyError(f"{folder} holds no policy that fits ({said}); {remedy}") from None
+        return policy.eval()
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)

@@ -1,0 +1,115 @@
+"""Runner: one episode of a foveated policy, step by step, as a simulator or a node drives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gaze_vlm_ros.policies.foveated.config import PolicyError
+from gaze_vlm_ros.policies.foveated.ensemble import Ensemble
+from gaze_vlm_ros.policies.foveated.place_memory import PlaceMemory
+from gaze_vlm_ros.policies.foveated.policy import FoveatedPolicy
+from gaze_vlm_ros.policies.foveated.target import TargetToken
+
+
+_KNOWN_M = 0.002
+"""Spread of places that are known, not seen."""
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """``eye_action`` 0..24 of ``sim.robot_eye.EYE_ACTIONS_RAD``; ``chunk`` (A, J): absolute joint positions [rad] and
+    opening 1/30 s, 2/30 s .. 1 s after the step; ``joints`` (J,): what to command until the next step, the overlapping
+    chunks' mean; ``places`` (2, 7) [m, base frame] and ``spread_m`` (2,): where the hand thinks it has to go.
+    """
+
+    eye_action: int
+    chunk: np.ndarray
+    joints: np.ndarray
+    places: np.ndarray
+    spread_m: np.ndarray
+
+
+class Runner:
+    """Steps a policy through one episode; keeps the eye's memory, the places seen and the chunks that overlap."""
+
+    def __init__(self, policy: FoveatedPolicy) -> None:
+        self.policy = policy.eval()
+        self._target: tuple[Tensor, Tensor] | None = None
+
+    def reset(self, target: TargetToken) -> None:
+        """A new episode for ``target`` begins: nothing of the last one is remembered."""
+        config = self.policy.config
+        self._target = (
+            _row_or_nan(target.text_embedding, config.text_dim),
+            _row_or_nan(target.position_m, 3),
+        )
+        self._memory = self.policy.eye.empty_memory(1)
+        self._places = PlaceMemory()
+        self._ensemble = Ensemble(config.ensemble_rate, config.chunk_hz)
+        self._last_s: float | None = None
+
+    @torch.inference_mode()
+    def step(
+        self,
+        views: np.ndarray,
+        eye_direction: np.ndarray,
+        proprio: np.ndarray,
+        t: float,
+        known: np.ndarray | None = None,
+    ) -> StepOutput:
+        """One step of the eye, at ``t`` [s], which must grow from step to step.
+
+        ``views`` (3, S, S, 3) uint8, fine to coarse, as ``RobotEye.render`` gives them; ``eye_direction`` (3,) unit
+        vector [base frame]; ``proprio`` (J,) joint positions [rad] and opening. ``known`` (2, 7) are places that the
+        hand is to work by instead of those that it sees, as where they are measured otherwise. Raises PolicyError for
+        input of another shape, not finite, or out of order.
+        """
+        policy = self.policy
+        self._check(views, eye_direction, proprio, t)
+        direction = torch.tensor(np.asarray(eye_direction), dtype=torch.float32)[None]
+        posture = torch.tensor(np.asarray(proprio), dtype=torch.float32)[None]
+        text, position = self._target
+        images = policy.tokens(torch.from_numpy(np.ascontiguousarray(views))[None])
+        own = policy.eye_tokens(posture, direction, text, position)
+        logits, _ = policy.eye.step(images, policy.tokens.positions, own, self._memory)
+        places, spread = policy.see(images, posture, direction, text, position)
+        passed_s = 0.0 if self._last_s is None else t - self._last_s
+        joined, spread_m = self._places.update(places[0].numpy(), spread[0].exp().numpy(), passed_s)
+        if known is not None:
+            joined, spread_m = np.asarray(known, np.float32), np.full(len(known), _KNOWN_M, np.float32)
+        told = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
+        chunk = policy.absolute(policy.move(posture, *told, text), posture)[0].numpy()
+        self._ensemble.add(t, chunk)
+        self._last_s = t
+        joints = self.joints_at(t + 1.0 / policy.config.eye_hz)
+        return StepOutput(int(logits[0].argmax()), chunk, joints, joined.copy(), spread_m.copy())
+
+    def joints_at(self, t: float) -> np.ndarray:
+        """What to command (J,) for ``t`` [s], between two steps too. Raises PolicyError before the first step."""
+        if self._target is None or self._last_s is None:
+            raise PolicyError("nothing to command yet: call reset and step first")
+        return self._ensemble.at(t)
+
+    def _check(self, views: np.ndarray, eye_direction: np.ndarray, proprio: np.ndarray, t: float) -> None:
+        config = self.policy.config
+        if self._target is None:
+            raise PolicyError("the policy was not told what is asked for: call reset first")
+        wanted = (3, config.window_px, config.window_px, 3)
+        if np.shape(views) != wanted or np.asarray(views).dtype != np.uint8:
+            raise PolicyError(
+                f"views must be {wanted} uint8, got {np.shape(views)} {np.asarray(views).dtype}; "
+                f"policy {config.name} is for another camera"
+            )
+        for name, value, size in (("eye_direction", eye_direction, 3), ("proprio", proprio, config.outputs)):
+            if np.shape(value) != (size,) or not np.isfinite(value).all():
+                raise PolicyError(f"{name} must be {size} finite numbers, got {np.asarray(value).tolist()}")
+        if self._last_s is not None and not t > self._last_s:
+            raise PolicyError(f"steps must go forward in time: {t} s after {self._last_s} s")
+
+
+def _row_or_nan(values: np.ndarray | None, size: int) -> Tensor:
+    return torch.full((1, size), torch.nan) if values is None else torch.tensor(values, dtype=torch.float32)[None]

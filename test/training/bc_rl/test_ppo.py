@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import torch
+from demonstrations import TINY, footage
+
+from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.policies.foveated import FoveatedPolicy
+from gaze_vlm_ros.training.bc_rl import eye_training
+from gaze_vlm_ros.training.bc_rl.baselines_env import TokenEnv
+from gaze_vlm_ros.training.bc_rl.eye_training import gym_settings, train_eye
+from gaze_vlm_ros.training.bc_rl.ppo import BcPPO, _whole_episodes
+from gaze_vlm_ros.training.bc_rl.settings import AsReleased, EyeSettings
+from gaze_vlm_ros.training.eye_gym.gym import EyeGym
+from gaze_vlm_ros.training.run_state import RunError
+
+SMALL = {"environments": 2, "minibatches": 2, "episode_steps": 16, "pause_steps": 4, "epochs": 1}
+
+
+def tiny() -> FoveatedPolicy:
+    torch.manual_seed(0)
+    return FoveatedPolicy(TINY)
+
+
+def ppo(settings: EyeSettings, policy: FoveatedPolicy | None = None) -> BcPPO:
+    policy = policy or tiny()
+    gym = EyeGym(list(footage()), settings.environments, TINY, gym_settings(settings))
+    return BcPPO(TokenEnv(gym, policy, settings.reward), policy, settings)
+
+
+@pytest.mark.parametrize(("released", "agrees"), [(AsReleased(), True), (AsReleased(truncated_context=True), False)])
+def test_training_sees_what_the_rollout_saw(released, agrees):
+    """The ratio of probabilities is 1 before the first step, unless rollouts have another context, as released."""
+    settings = EyeSettings.bc_rl(**SMALL | {"episode_steps": 26}, as_released=released)
+    algorithm = ppo(settings)
+    algorithm.policy.foveated.eye.window = 4
+    algorithm.train = lambda: None
+    algorithm.iterate()
+    episodes = _whole_episodes(algorithm.rollout_buffer)
+    with torch.no_grad():
+        values, log_prob, _ = algorithm.policy.evaluate_sequences(episodes, episodes["actions"].long())
+    assert bool(torch.allclose(log_prob, episodes["log_probs"], atol=1e-5)) == agrees
+    if agrees:
+        torch.testing.assert_close(values, episodes["values"], atol=1e-4, rtol=1e-3)
+
+
+def test_eye_and_hand_learn_in_one_step_and_the_patch_encoder_does_not():
+    algorithm = ppo(EyeSettings.bc_rl(**SMALL))
+    before = {name: tensor.clone() for name, tensor in algorithm.foveated.state_dict().items()}
+    scores = algorithm.iterate()
+    changed = {name.split(".")[0] for name, tensor in algorithm.foveated.state_dict().items()
+               if not torch.equal(tensor, before[name])}  # fmt: skip
+    assert changed == {"eye", "sight", "motion", "proprio", "direction"}
+    assert scores["reward"] < 0 and scores["imitation"] > 0
+
+
+def test_visual_search_leaves_the_hand_alone():
+    algorithm = ppo(EyeSettings.search(**SMALL | {"pause_steps": 0}))
+    before = {name: tensor.clone() for name, tensor in algorithm.foveated.state_dict().items()}
+    assert 0 <= algorithm.iterate()["reward"] <= 1
+    changed = {name.split(".")[0] for name, tensor in algorithm.foveated.state_dict().items()
+               if not torch.equal(tensor, before[name])}  # fmt: skip
+    assert changed == {"eye"}
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_too_large_a_change_ends_ppo_but_not_imitation(stops):
+    settings = EyeSettings.bc_rl(**SMALL, target_kl=-1.0, as_released=AsReleased(kl_stops_imitation=stops))
+    algorithm = ppo(settings)
+    before = {name: tensor.clone() for name, tensor in algorithm.foveated.state_dict().items()}
+    algorithm.iterate()
+    after = algorithm.foveated.state_dict()
+    assert torch.equal(after["eye.actor.1.weight"], before["eye.actor.1.weight"])
+    assert torch.equal(after["motion.layers.0.weight"], before["motion.layers.0.weight"]) == stops
+
+
+def test_a_killed_run_ends_in_the_same_weights(tmp_path, monkeypatch):
+    settings = EyeSettings.bc_rl(**SMALL, steps=4 * 32)
+    shown = list(footage())
+    monkeypatch.setattr(eye_training, "_SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(eye_training, "looking_scores", lambda *_: {})
+    straight = tiny()
+    train_eye(straight, shown, shown, settings, tmp_path / "straight")
+
+    class Killed(BcPPO):
+        def iterate(self):
+            if self.iteration == 2:
+                raise KeyboardInterrupt
+            return super().iterate()
+
+    with pytest.raises(KeyboardInterrupt):
+        train_eye(tiny(), shown, shown, settings, tmp_path / "resumed", make=Killed)
+    resumed = tiny()
+    train_eye(resumed, shown, shown, settings, tmp_path / "resumed")
+    for name, tensor in straight.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], tensor, atol=1e-6, rtol=1e-5)
+    rows = [(tmp_path / run / "curve.csv").read_text().splitlines() for run in ("straight", "resumed")]
+    assert len(rows[0]) == len(rows[1]) == 5
+    with pytest.raises(RunError, match="other settings"):
+        train_eye(tiny(), shown, shown, EyeSettings.bc_rl(**SMALL, steps=9 * 32), tmp_path / "resumed")
+
+
+def test_settings_that_cannot_be_are_refused():
+    with pytest.raises(GazeVlmError, match="minibatches must divide"):
+        EyeSettings(environments=5, minibatches=2)
+    with pytest.raises(GazeVlmError, match="reward must be"):
+        EyeSettings(reward="money")
+
+
+def test_the_reward_of_a_perfect_prediction_is_nought(monkeypatch):
+    settings = EyeSettings.bc_rl(**SMALL)
+    algorithm = ppo(settings)
+    environment = algorithm.env
+    monkeypatch.setattr(
+        "gaze_vlm_ros.training.bc_rl.baselines_env.predicted_chunk", lambda _policy, told: torch.nan_to_num(told["chunk"])
+    )
+    environment.reset()
+    environment.step_async(np.zeros(2, dtype=int))
+    rewards = environment.step_wait()[1]
+    np.testing.assert_allclose(rewards, 0.0, atol=1e-6)

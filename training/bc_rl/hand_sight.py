@@ -1,0 +1,111 @@
+"""Stage 2: the hand's sight. Demonstrations say where the places were, and imitation how much an error matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gaze_vlm_ros.policies.foveated import FoveatedPolicy
+from gaze_vlm_ros.training.bc_rl.hand_motion import imitation
+from gaze_vlm_ros.training.demonstrations.sight_set import SightSet
+from gaze_vlm_ros.training.loop import LoopSettings, train
+from gaze_vlm_ros.training.run_state import Position
+
+SIGHT_LOOP = LoopSettings(minutes=12.0, learning_rate=1.5e-3, weight_decay=0.01)
+SEEN = ("tokens.", "proprio.", "direction.", "sight.")
+"""The parts of a policy that this stage trains."""
+_CHECKED = 768
+
+
+@dataclass(frozen=True)
+class SightSettings:
+    """``text_dropout`` and ``position_dropout``: shares of looks without words or without the target's position, whose
+    error has the standard deviation ``position_noise_m`` per axis; ``brightness`` and ``tint``: how far the pictures'
+    light is changed, by factors; ``imitation``: weight of the chunk's L1.
+    """
+
+    batch: int = 96
+    text_dropout: float = 0.05
+    position_dropout: float = 0.4
+    position_noise_m: float = 0.015
+    brightness: float = 0.4
+    tint: float = 0.15
+    yaw_weight: float = 0.5
+    imitation: float = 0.5
+
+
+def told(looks: SightSet, picked: Tensor, settings: SightSettings) -> tuple[Tensor, Tensor]:
+    """Text (B, D) and position (B, 3) of targets, disturbed, NaN where they are withheld."""
+    count = len(picked)
+    text = looks.text[picked].masked_fill(torch.rand(count, 1) < settings.text_dropout, torch.nan)
+    position = looks.asked_m[picked] + settings.position_noise_m * torch.randn(count, 3)
+    return text, position.masked_fill(torch.rand(count, 1) < settings.position_dropout, torch.nan)
+
+
+def relit(views: Tensor, settings: SightSettings) -> Tensor:
+    """Views (B, 3, S, S, 3) uint8 under other light, float 0..255."""
+    factors = 1.0 + settings.tint * (2 * torch.rand(len(views), 1, 1, 1, 3) - 1)
+    factors = factors * torch.exp(settings.brightness * (2 * torch.rand(len(views), 1, 1, 1, 1) - 1))
+    return (views.float() * factors).clamp(max=255.0)
+
+
+def sight_losses(seen: Tensor, spread: Tensor, places: Tensor, yaw_weight: float) -> dict[str, Tensor]:
+    """The negative logarithm of a Laplace likelihood of the points, whose spread is told too, and the yaws' error.
+
+    ``seen`` and ``places`` (B, 2, 7), ``spread`` (B, 2) logarithms.
+    """
+    error = (seen[..., :3] - places[..., :3]).abs()
+    likelihood = error.sum(-1) / spread.exp() + 3.0 * spread
+    yaw = (seen[..., 3:] - places[..., 3:]).square().sum(-1)
+    return {"loss": likelihood.mean() + yaw_weight * yaw.mean(), "likelihood": likelihood.mean(), "yaw": yaw.mean()}
+
+
+def train_sight(
+    policy: FoveatedPolicy,
+    training: SightSet,
+    validation: SightSet,
+    loop: LoopSettings,
+    folder: Path,
+    settings: SightSettings = SightSettings(),
+    about: dict | None = None,
+) -> Position:
+    """Trains the parts SEEN of ``policy``; resumes what ``folder`` holds. The hand's motion stays as it is."""
+    for name, parameter in policy.named_parameters():
+        parameter.requires_grad = name.startswith(SEEN)
+    checked = torch.linspace(0, len(validation) - 1, min(_CHECKED, len(validation))).long()
+
+    def losses(_step: int, _progress: float) -> dict[str, Tensor]:
+        picked = torch.randint(len(training), (settings.batch,)).sort().values
+        text, position = told(training, picked, settings)
+        proprio, direction = training.proprio[picked], training.direction[picked]
+        images = policy.tokens(relit(training.pictures(picked), settings))
+        seen, spread = policy.see(images, proprio, direction, text, position)
+        parts = sight_losses(seen, spread, training.places[picked], settings.yaw_weight)
+        chunk = policy.move(proprio, seen, spread, text)
+        copied = imitation(policy, chunk, training.chunk[picked], proprio, 0.0)["loss"]
+        return parts | {"loss": parts["loss"] + settings.imitation * copied, "imitation": copied}
+
+    def evaluate() -> dict[str, float]:
+        images = policy.tokens(validation.pictures(checked))
+        told_ = validation.text[checked], torch.full((len(checked), 3), torch.nan)
+        seen, spread = policy.see(images, validation.proprio[checked], validation.direction[checked], *told_)
+        return sight_scores(seen, spread, validation.places[checked])
+
+    settings_now = {"stage": "hand sight", "batch": settings.batch, "imitation": settings.imitation, **(about or {})}
+    return train(policy, losses, evaluate, loop, folder, settings_now | {"config": policy.config.to_dict()})
+
+
+def sight_scores(seen: Tensor, spread: Tensor, places: Tensor) -> dict[str, float]:
+    """The likelihood; median error [cm] and the yaws' error of the third of the places of which it is surest."""
+    error = (seen[..., :3] - places[..., :3]).norm(dim=-1)
+    sure = spread <= spread.flatten().quantile(1 / 3)
+    parts = sight_losses(seen, spread, places, 0.0)
+    return {
+        "loss": float(parts["likelihood"]),
+        "error_cm": 100.0 * float(error[sure].median()),
+        "spread_cm": 100.0 * float(spread[sure].exp().median()),
+        "yaw": float((seen[..., 3:] - places[..., 3:]).square().sum(-1)[sure].mean()),
+    }

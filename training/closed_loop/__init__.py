@@ -1,0 +1,1 @@
+"""A policy plays the robot's tasks: episodes, ways to look, measures."""

@@ -1,0 +1,144 @@
+"""Trains the foveated policy in four stages: python -m gaze_vlm_ros.training.train_policy --out runs/policy.
+
+1. the hand's motion, by imitation from joints and places alone;
+2. the hand's sight, from looks into the demonstrations' panoramas;
+3. the eye by reinforcement: visual search in stills (EyeRobot's active visual pretraining);
+4. BC-RL: the eye is rewarded where the hand predicts the demonstration, and the hand learns from what the eye sees.
+
+A stage that was killed goes on where it was; a finished one is not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from gaze_vlm_ros.policies.experts import EXPERTS
+from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy
+from gaze_vlm_ros.training.bc_rl.eye_training import train_eye
+from gaze_vlm_ros.training.bc_rl.hand_motion import MOTION_LOOP, train_motion
+from gaze_vlm_ros.training.bc_rl.hand_sight import SIGHT_LOOP, train_sight
+from gaze_vlm_ros.training.bc_rl.policy_card import write_card
+from gaze_vlm_ros.training.bc_rl.settings import AsReleased, EyeSettings
+from gaze_vlm_ros.training.command import run_command, say
+from gaze_vlm_ros.training.demonstrations.motion_set import demonstration_paths, load_motions
+from gaze_vlm_ros.training.demonstrations.sight_set import load_sights
+from gaze_vlm_ros.training.eye_gym.footage import load_footage
+from gaze_vlm_ros.training.provenance import Stage, save_stages
+
+
+@dataclass(frozen=True)
+class PolicyTraining:
+    """Where things are and how long the stages last: ``motion_minutes`` and ``sight_minutes`` by ``clock``, the eye's
+    two phases in steps of all environments together."""
+
+    states: Path
+    demos: Path
+    out: Path
+    tasks: tuple[str, ...] = tuple(EXPERTS)
+    motion_minutes: float = 8.0
+    sight_minutes: float = 25.0
+    search_steps: int = 150_000
+    bc_rl_steps: int = 150_000
+    seed: int = 0
+    clock: str = "wall"
+    as_released: AsReleased = AsReleased()
+
+
+def train_policy(plan: PolicyTraining) -> FoveatedPolicy:
+    """Runs what is left of the four stages; ``plan.out / "policy"`` gets the policy, its provenance and its card."""
+    torch.manual_seed(plan.seed)
+    config = FoveatedConfig(name="-".join(plan.tasks) if len(plan.tasks) < len(EXPERTS) else "five-tasks")
+    policy = FoveatedPolicy(config)
+    stages = [_motion(policy, plan), _sight(policy, plan), *_eye(policy, plan)]
+    folder = plan.out / "policy"
+    policy.eval().save(folder)
+    save_stages(folder, stages)
+    write_card(folder, policy, stages)
+    say(f"policy: {folder}")
+    return policy
+
+
+def _motion(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
+    sets = [
+        load_motions(demonstration_paths(plan.states, split, plan.tasks), policy.config)
+        for split in ("train", "validation")
+    ]
+    loop = replace(MOTION_LOOP, minutes=plan.motion_minutes, seed=plan.seed, clock=plan.clock)
+    position = train_motion(policy, *sets, loop, plan.out / "motion")
+    episodes = len(demonstration_paths(plan.states, "train", plan.tasks))
+    return Stage("hand motion", position.step, position.elapsed_s, plan.seed, sets[0].digest, episodes)
+
+
+def _sight(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
+    paths = {split: demonstration_paths(plan.demos, split, plan.tasks) for split in ("train", "validation")}
+    looks = [load_sights(paths[split], plan.out / "looks", split, policy.config, plan.seed) for split in paths]
+    loop = replace(SIGHT_LOOP, minutes=plan.sight_minutes, seed=plan.seed, clock=plan.clock)
+    digest = data_digest(paths["train"])
+    position = train_sight(policy, *looks, loop, plan.out / "sight", about={"data": digest})
+    return Stage("hand sight", position.step, position.elapsed_s, plan.seed, digest, len(paths["train"]))
+
+
+def _eye(policy: FoveatedPolicy, plan: PolicyTraining) -> list[Stage]:
+    paths = {split: demonstration_paths(plan.demos, split, plan.tasks) for split in ("train", "validation")}
+    footage = [load_footage(paths[split], policy.config) for split in paths]
+    digest = data_digest(paths["train"])
+    phases = {
+        "visual search": EyeSettings.search(steps=plan.search_steps, seed=plan.seed, as_released=plan.as_released),
+        "bc-rl": EyeSettings.bc_rl(steps=plan.bc_rl_steps, seed=plan.seed, as_released=plan.as_released),
+    }
+    stages = []
+    for name, settings in phases.items():
+        folder = plan.out / name.replace(" ", "_").replace("-", "_")
+        scores = train_eye(policy, *footage, settings, folder, {"data": digest})
+        stages.append(
+            Stage(name, settings.iterations, 0.0, plan.seed, digest, len(paths["train"]), scores, asdict(settings))
+        )
+    return stages
+
+
+def data_digest(paths: list[Path]) -> str:
+    """Of the names and sizes of stored demonstrations, which their seeds and options determine."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog="\n".join(__doc__.splitlines()[1:]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    default = PolicyTraining(Path("data/states"), Path("data/demos"), Path("runs/policy"))
+    parser.add_argument("--states", type=Path, default=default.states, help="demonstrations without panoramas")
+    parser.add_argument("--demos", type=Path, default=default.demos, help="demonstrations with panoramas")
+    parser.add_argument("--out", type=Path, default=default.out)
+    parser.add_argument("--task", default="all", help=f"all, or some of {', '.join(EXPERTS)}, with commas between")
+    parser.add_argument("--motion-minutes", type=float, default=default.motion_minutes)
+    parser.add_argument("--sight-minutes", type=float, default=default.sight_minutes)
+    parser.add_argument("--search-steps", type=int, default=default.search_steps)
+    parser.add_argument("--bc-rl-steps", type=int, default=default.bc_rl_steps)
+    parser.add_argument("--seed", type=int, default=default.seed)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=("wall", "processor"), default=default.clock, help="of the minutes")
+    for name in asdict(default.as_released):
+        parser.add_argument(f"--as-released-{name.replace('_', '-')}", dest=name, action="store_true")
+    options = parser.parse_args(arguments)
+    tasks = tuple(EXPERTS) if options.task == "all" else tuple(options.task.split(","))
+    if unknown := sorted(set(tasks) - set(EXPERTS)):
+        parser.error(f"no task {', '.join(unknown)}; there are {', '.join(EXPERTS)}")
+    released = AsReleased(**{name: getattr(options, name) for name in asdict(default.as_released)})
+    plan = PolicyTraining(
+        options.states, options.demos, options.out, tasks, options.motion_minutes, options.sight_minutes,
+        options.search_steps, options.bc_rl_steps, options.seed, options.clock, released,
+    )  # fmt: skip
+    return run_command(lambda: train_policy(plan), options.threads)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
