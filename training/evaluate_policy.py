@@ -27,6 +27,7 @@ from gaze_vlm_ros.training.command import run_command
 from gaze_vlm_ros.training.demonstrations.schema import SPLITS
 
 MOVED_AT_S = 1.5
+AS_TRAINED = EpisodeOptions()
 
 
 def evaluate_task(
@@ -35,7 +36,7 @@ def evaluate_task(
     gaze: str,
     episodes: int,
     seed: int,
-    options: EpisodeOptions = EpisodeOptions(),
+    options: EpisodeOptions = AS_TRAINED,
     line: tuple[Progress, int] | None = None,
 ) -> dict:
     """Success with Wilson's interval, and the means of ``measures_of``, of ``episodes`` episodes from test seed
@@ -66,10 +67,9 @@ def evaluate(
         for task, gaze, mode in cells:
             moved = mode == "disturbed"
             options = EpisodeOptions("id" if moved else mode, told, moved_at_s=MOVED_AT_S if moved else None)
-            if gaze == "best_fixed":
-                gaze = search_fixed_camera(policy, task, seed, options)
-            found = evaluate_task(policy, task, gaze, episodes, seed, options, (bar, line))
-            table.setdefault(task, {}).setdefault(gaze.partition(":")[0], {})[mode] = found | {"gaze": gaze}
+            name = search_fixed_camera(policy, task, seed, options) if gaze == "best_fixed" else gaze
+            found = evaluate_task(policy, task, name, episodes, seed, options, (bar, line))
+            table.setdefault(task, {}).setdefault(gaze, {})[mode] = found | {"gaze": name}
     return table
 
 

@@ -1,4 +1,4 @@
-"""Records demonstrations of the robot's tasks: python -m gaze_vlm_ros.training.record_demonstrations --out data/demos."""
+"""Records demonstrations of the tasks: python -m gaze_vlm_ros.training.record_demonstrations --out data/demos."""
 
 from __future__ import annotations
 
@@ -96,9 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := sorted(set(tasks) - set(EXPERTS)):
         parser.error(f"no task {', '.join(unknown)}; there are {', '.join(EXPERTS)}")
     counts = {"train": options.episodes, "validation": options.validation, "test": options.test}
-    play = PlayOptions(
-        mode=options.mode, noise=options.noise, push=options.push, panorama_every=options.panorama_every
-    )
+    play = PlayOptions(mode=options.mode, noise=options.noise, push=options.push, panorama_every=options.panorama_every)
     return run_command(lambda: record_all(options.out, tasks, counts, play, options.processes), 1)
 
 

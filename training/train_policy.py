@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator, InitProcessGroupKwargs
 
 from gaze_vlm_ros.policies.experts import EXPERTS
 from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy
@@ -30,6 +34,9 @@ from gaze_vlm_ros.training.demonstrations.sight_set import load_sights
 from gaze_vlm_ros.training.eye_gym.footage import load_footage
 from gaze_vlm_ros.training.provenance import Stage, save_stages
 
+_PATIENCE = timedelta(hours=12)
+"""How long processes wait for the one that trains the hand."""
+
 
 @dataclass(frozen=True)
 class PolicyTraining:
@@ -37,7 +44,7 @@ class PolicyTraining:
     two phases in steps of all environments together."""
 
     states: Path
-    demos: Path
+    demos: tuple[Path, ...]
     out: Path
     tasks: tuple[str, ...] = tuple(EXPERTS)
     motion_minutes: float = 8.0
@@ -51,16 +58,29 @@ class PolicyTraining:
 
 def train_policy(plan: PolicyTraining) -> FoveatedPolicy:
     """Runs what is left of the four stages; ``plan.out / "policy"`` gets the policy, its provenance and its card."""
+    accelerator = _processes()
     torch.manual_seed(plan.seed)
     config = FoveatedConfig(name="-".join(plan.tasks) if len(plan.tasks) < len(EXPERTS) else "five-tasks")
     policy = FoveatedPolicy(config)
-    stages = [_motion(policy, plan), _sight(policy, plan), *_eye(policy, plan)]
+    with accelerator.main_process_first() if accelerator else nullcontext():
+        stages = [_motion(policy, plan), _sight(policy, plan)]
+    stages += _eye(policy, plan, accelerator)
+    if accelerator and not accelerator.is_main_process:
+        return policy
     folder = plan.out / "policy"
     policy.eval().save(folder)
     save_stages(folder, stages)
     write_card(folder, policy, stages)
     say(f"policy: {folder}")
     return policy
+
+
+def _processes() -> Accelerator | None:
+    """torchrun's processes, of which all train the eye, None for a single one. The hand's stages, which need less, are
+    done by the first of them while the others wait."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        return None
+    return Accelerator(cpu=True, kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)])
 
 
 def _motion(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
@@ -75,7 +95,7 @@ def _motion(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
 
 
 def _sight(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
-    paths = {split: demonstration_paths(plan.demos, split, plan.tasks) for split in ("train", "validation")}
+    paths = _pictured(plan)
     looks = [load_sights(paths[split], plan.out / "looks", split, policy.config, plan.seed) for split in paths]
     loop = replace(SIGHT_LOOP, minutes=plan.sight_minutes, seed=plan.seed, clock=plan.clock)
     digest = data_digest(paths["train"])
@@ -83,8 +103,8 @@ def _sight(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
     return Stage("hand sight", position.step, position.elapsed_s, plan.seed, digest, len(paths["train"]))
 
 
-def _eye(policy: FoveatedPolicy, plan: PolicyTraining) -> list[Stage]:
-    paths = {split: demonstration_paths(plan.demos, split, plan.tasks) for split in ("train", "validation")}
+def _eye(policy: FoveatedPolicy, plan: PolicyTraining, accelerator: Accelerator | None) -> list[Stage]:
+    paths = _pictured(plan)
     footage = [load_footage(paths[split], policy.config) for split in paths]
     digest = data_digest(paths["train"])
     phases = {
@@ -94,11 +114,19 @@ def _eye(policy: FoveatedPolicy, plan: PolicyTraining) -> list[Stage]:
     stages = []
     for name, settings in phases.items():
         folder = plan.out / name.replace(" ", "_").replace("-", "_")
-        scores = train_eye(policy, *footage, settings, folder, {"data": digest})
+        scores = train_eye(policy, *footage, settings, folder, {"data": digest}, accelerator=accelerator)
         stages.append(
             Stage(name, settings.iterations, 0.0, plan.seed, digest, len(paths["train"]), scores, asdict(settings))
         )
     return stages
+
+
+def _pictured(plan: PolicyTraining) -> dict[str, list[Path]]:
+    """The demonstrations with panoramas of each split, from all folders."""
+    return {
+        split: [path for folder in plan.demos for path in demonstration_paths(folder, split, plan.tasks)]
+        for split in ("train", "validation")
+    }
 
 
 def data_digest(paths: list[Path]) -> str:
@@ -114,9 +142,11 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__.splitlines()[0], epilog="\n".join(__doc__.splitlines()[1:]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    default = PolicyTraining(Path("data/states"), Path("data/demos"), Path("runs/policy"))
+    default = PolicyTraining(Path("data/states"), (Path("data/demos"),), Path("runs/policy"))
     parser.add_argument("--states", type=Path, default=default.states, help="demonstrations without panoramas")
-    parser.add_argument("--demos", type=Path, default=default.demos, help="demonstrations with panoramas")
+    parser.add_argument(
+        "--demos", type=Path, nargs="+", default=default.demos, help="demonstrations with panoramas, one folder or more"
+    )
     parser.add_argument("--out", type=Path, default=default.out)
     parser.add_argument("--task", default="all", help=f"all, or some of {', '.join(EXPERTS)}, with commas between")
     parser.add_argument("--motion-minutes", type=float, default=default.motion_minutes)
@@ -134,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no task {', '.join(unknown)}; there are {', '.join(EXPERTS)}")
     released = AsReleased(**{name: getattr(options, name) for name in asdict(default.as_released)})
     plan = PolicyTraining(
-        options.states, options.demos, options.out, tasks, options.motion_minutes, options.sight_minutes,
+        options.states, tuple(options.demos), options.out, tasks, options.motion_minutes, options.sight_minutes,
         options.search_steps, options.bc_rl_steps, options.seed, options.clock, released,
     )  # fmt: skip
     return run_command(lambda: train_policy(plan), options.threads)

@@ -30,8 +30,6 @@ def task_named(task: str) -> str:
     return bare
 
 
-def expert_for(
-    task: str, robot: RobotDescription, eye_actions: bool = False, keeps_yaw: bool = False
-) -> Expert:
+def expert_for(task: str, robot: RobotDescription, eye_actions: bool = False, keeps_yaw: bool = False) -> Expert:
     """The expert of a task; ``eye_actions`` as for the environment, then it also looks at what it does."""
     return EXPERTS[task_named(task)](robot, eye_actions, keeps_yaw)

@@ -118,7 +118,6 @@ class WipeExpert(Expert):
         yield from self.wait(2)
         yield from self.line(np.array([*stains[-1], HOVER_M]), yaw, 0.25)
 
-
     def _sweep(self, stains: np.ndarray) -> Actions:
         """Along the arc in the stains' middle, the sole's longer side across it, wide enough for their wave."""
         middle = self.state["path_m"].reshape(-1, 2)

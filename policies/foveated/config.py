@@ -9,6 +9,8 @@ from typing import Any
 from gaze_vlm_ros.errors import GazeVlmError
 
 TOKENIZERS = ("pyramid", "foveated", "uniform")
+PATTERN_PX = 288
+"""Pixels to a side of the uniform picture, and of what the foveated pattern covers."""
 
 
 class PolicyError(GazeVlmError):
@@ -59,6 +61,13 @@ class FoveatedConfig:
             raise PolicyError(f"patch_px must divide window_px {self.window_px}, got {self.patch_px}")
         if len(self.eye_m) != 3 or not all(math.isfinite(value) for value in self.eye_m):
             raise PolicyError(f"eye_m must be three numbers, got {self.eye_m}")
+
+    @property
+    def views_shape(self) -> tuple[int, int, int, int]:
+        """What a step is given: three views about the gaze, or one wide picture for the uniform tokenizer."""
+        if self.tokenizer == "uniform":
+            return 1, PATTERN_PX, PATTERN_PX, 3
+        return 3, self.window_px, self.window_px, 3
 
     @property
     def outputs(self) -> int:

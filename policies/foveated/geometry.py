@@ -15,6 +15,7 @@ _LOOKED_AT_M = 0.05
 """Height of what is usually looked at above the base's plane, on which the table lies."""
 _SIGHT_M = (0.3, 1.2)
 _SCALES_M = (0.02, 0.1)
+_SCALES_RAD = (0.04, 0.2)
 
 
 def gaze_frame(direction: Tensor, eye_m: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,6 +63,18 @@ def _moved(places: Tensor, origin: Tensor, turned: Tensor, into: bool) -> Tensor
 def magnified(offset_m: Tensor) -> Tensor:
     """Offsets (..., 3) as (..., 9): coarse, finer, finest, so that millimetres and metres can both be told."""
     return torch.cat([offset_m / 0.3, *(torch.tanh(offset_m / scale) for scale in _SCALES_M)], dim=-1)
+
+
+def belief_numbers(places: Tensor, spread: Tensor, direction: Tensor, eye_m: Tensor) -> Tensor:
+    """How far the eye would have to turn to each of two places (..., 14): azimuth and elevation, coarsely and finely,
+    and how sure the hand is of it. ``places`` (..., 2, 7), ``spread`` (..., 2) logarithms, ``direction`` (..., 3)."""
+    ways = places[..., :3] - eye_m
+    wanted = torch.atan2(ways[..., 1], ways[..., 0]), torch.atan2(ways[..., 2], ways[..., :2].norm(dim=-1))
+    azimuth = torch.atan2(direction[..., 1], direction[..., 0])[..., None]
+    elevation = torch.asin(direction[..., 2].clamp(-1.0, 1.0))[..., None]
+    turns = torch.stack([wanted[0] - azimuth, wanted[1] - elevation], dim=-1)
+    scaled = [turns, *(torch.tanh(turns / scale) for scale in _SCALES_RAD), (spread[..., None] + 3.0) / 2.0]
+    return torch.cat(scaled, dim=-1).flatten(-2)
 
 
 def hand_numbers(tool_m: Tensor, tool_R: Tensor, places: Tensor) -> Tensor:

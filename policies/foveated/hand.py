@@ -9,9 +9,6 @@ from gaze_vlm_ros.policies.foveated.blocks import Block, rotary
 from gaze_vlm_ros.policies.foveated.config import FoveatedConfig
 from gaze_vlm_ros.policies.foveated.geometry import (
     HAND_NUMBERS,
-    PLACE_SIZE,
-    from_frame,
-    gaze_frame,
     hand_numbers,
     magnified,
 )
@@ -71,11 +68,6 @@ class HandSight(nn.Module):
         return torch.cat([raw[..., :3] * _OFFSET_M, raw[..., 3:7]], dim=-1), spread
 
 
-def seen_places(raw: Tensor, direction: Tensor, eye_m: Tensor) -> Tensor:
-    """Places (B, 2, 7) of the base frame from what ``HandSight`` gives."""
-    return from_frame(raw, *gaze_frame(direction, eye_m))
-
-
 class HandMotion(nn.Module):
     """Posture and places -> the chunk. It sees no picture, so that it can be trained on joints alone."""
 
@@ -111,6 +103,3 @@ class HandMotion(nn.Module):
 
 def _at_time_0(rows_columns: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(rows_columns[:, :1]), rows_columns], dim=-1)
-
-
-__all__ = ["PLACES", "PLACE_SIZE", "HandMotion", "HandSight", "seen_places", "target_numbers"]

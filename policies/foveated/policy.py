@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,13 +15,24 @@ from torch import Tensor, nn
 
 from gaze_vlm_ros.policies.foveated.config import FoveatedConfig, PolicyError
 from gaze_vlm_ros.policies.foveated.eye import EyePolicy
-from gaze_vlm_ros.policies.foveated.geometry import gaze_frame, magnified
-from gaze_vlm_ros.policies.foveated.hand import HandMotion, HandSight, seen_places, target_numbers
+from gaze_vlm_ros.policies.foveated.geometry import belief_numbers, from_frame, gaze_frame, magnified
+from gaze_vlm_ros.policies.foveated.hand import HandMotion, HandSight, target_numbers
 from gaze_vlm_ros.policies.foveated.kinematics import TorchKinematics
-from gaze_vlm_ros.policies.foveated.tokens import PyramidTokens
+from gaze_vlm_ros.policies.foveated.tokens import TOKENIZERS
 from gaze_vlm_ros.robots.description import RobotDescription
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Told:
+    """Embedded proprioception and eye direction (..., dim), the target's numbers, the tool's pose, the gaze's frame."""
+
+    proprio: Tensor
+    direction: Tensor
+    target: Tensor
+    tool: tuple[Tensor, Tensor]
+    gaze: tuple[Tensor, Tensor]
 
 
 class FoveatedPolicy(nn.Module):
@@ -41,7 +53,7 @@ class FoveatedPolicy(nn.Module):
             )
         dim = config.dim
         self.kinematics = TorchKinematics(self.robot)
-        self.tokens = PyramidTokens(config)
+        self.tokens = TOKENIZERS[config.tokenizer](config)
         self.proprio = nn.Sequential(nn.Linear(config.outputs + 9, dim), nn.GELU(), nn.Linear(dim, dim))
         self.direction = nn.Sequential(nn.Linear(3, dim), nn.GELU(), nn.Linear(dim, dim))
         self.sight = HandSight(config)
@@ -55,31 +67,31 @@ class FoveatedPolicy(nn.Module):
 
     # --- parts
 
-    def embed_proprio(self, proprio: Tensor, direction: Tensor) -> Tensor:
-        """(..., dim) of proprioception (..., J): posture, and where the tool is from the point that is looked at."""
-        tool_m, _ = self.kinematics(proprio[..., :-1])
-        point, turned = gaze_frame(direction, self.eye_m)
-        offset = ((tool_m - point)[..., None, :] @ turned)[..., 0, :]
-        return self.proprio(torch.cat([self.normal_posture(proprio), magnified(offset)], dim=-1))
+    def tell(self, proprio: Tensor, direction: Tensor, text: Tensor, position_m: Tensor) -> Told:
+        """What both networks are told beside the picture, from (..., J), (..., 3), (..., D) and (..., 3)."""
+        tool = self.kinematics(proprio[..., :-1])
+        gaze = gaze_frame(direction, self.eye_m)
+        offset = ((tool[0] - gaze[0])[..., None, :] @ gaze[1])[..., 0, :]
+        posture = torch.cat([self.normal_posture(proprio), magnified(offset)], dim=-1)
+        target = target_numbers(text, position_m, gaze)
+        return Told(self.proprio(posture), self.direction(direction), target, tool, gaze)
 
     def normal_posture(self, proprio: Tensor) -> Tensor:
         return (proprio - self.posture_mean) / self.posture_scale
 
-    def target(self, text: Tensor, position_m: Tensor, direction: Tensor) -> Tensor:
-        return target_numbers(text, position_m, gaze_frame(direction, self.eye_m))
-
-    def see(
-        self, images: Tensor, proprio: Tensor, direction: Tensor, text: Tensor, position_m: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def see(self, images: Tensor, told: Told) -> tuple[Tensor, Tensor]:
         """Both places (B, 2, 7) [base frame] in one frame, and the logarithm of their spread (B, 2) [m]."""
-        embedded = self.embed_proprio(proprio, direction), self.direction(direction)
-        target = self.target(text, position_m, direction)
-        raw, spread = self.sight(images, self.tokens.positions, *embedded, target)
-        return seen_places(raw, direction, self.eye_m), spread
+        raw, spread = self.sight(images, self.tokens.positions, told.proprio, told.direction, told.target)
+        return from_frame(raw, *told.gaze), spread
 
-    def move(self, proprio: Tensor, places: Tensor, spread: Tensor, text: Tensor) -> Tensor:
-        """The normalised relative chunk (B, A, J); its last column is the logit of an open gripper."""
-        tool = self.kinematics(proprio[..., :-1])
+    def move(
+        self, proprio: Tensor, places: Tensor, spread: Tensor, text: Tensor, tool: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """The normalised relative chunk (B, A, J); its last column is the logit of an open gripper.
+
+        ``tool`` is the pose of ``proprio`` where it is known already.
+        """
+        tool = self.kinematics(proprio[..., :-1]) if tool is None else tool
         return self.motion(self.normal_posture(proprio), tool, places, spread, text)
 
     def absolute(self, chunk: Tensor, proprio: Tensor) -> Tensor:
@@ -91,11 +103,13 @@ class FoveatedPolicy(nn.Module):
         """Normalised relative joints (..., A, n) of absolute ones [rad]."""
         return (joints - proprio[..., None, :-1]) / self.chunk_scale
 
-    def eye_tokens(self, proprio: Tensor, direction: Tensor, text: Tensor, position_m: Tensor) -> Tensor:
-        """(..., 5, dim): the eye's own tokens of a step."""
-        with torch.no_grad():
-            embedded = self.embed_proprio(proprio, direction), self.direction(direction)
-        return self.eye.own_tokens(*embedded, self.target(text, position_m, direction))
+    def believe(self, places: Tensor, spread: Tensor, direction: Tensor) -> Tensor:
+        """What the eye is told of the hand's sight (..., 14), from what ``see`` gives; no gradient goes back."""
+        return belief_numbers(places.detach(), spread.detach(), direction, self.eye_m)
+
+    def eye_tokens(self, told: Told, belief: Tensor) -> Tensor:
+        """(..., 6, dim): the eye's own tokens of a step."""
+        return self.eye.own_tokens(told.proprio, told.direction, told.target, belief)
 
     # --- storage
 

@@ -14,7 +14,6 @@ from gaze_vlm_ros.policies.foveated.place_memory import PlaceMemory
 from gaze_vlm_ros.policies.foveated.policy import FoveatedPolicy
 from gaze_vlm_ros.policies.foveated.target import TargetToken
 
-
 _KNOWN_M = 0.002
 """Spread of places that are known, not seen."""
 
@@ -74,15 +73,16 @@ class Runner:
         posture = torch.tensor(np.asarray(proprio), dtype=torch.float32)[None]
         text, position = self._target
         images = policy.tokens(torch.from_numpy(np.ascontiguousarray(views))[None])
-        own = policy.eye_tokens(posture, direction, text, position)
+        told = policy.tell(posture, direction, text, position)
+        places, spread = policy.see(images, told)
+        own = policy.eye_tokens(told, policy.believe(places, spread, direction))
         logits, _ = policy.eye.step(images, policy.tokens.positions, own, self._memory)
-        places, spread = policy.see(images, posture, direction, text, position)
         passed_s = 0.0 if self._last_s is None else t - self._last_s
         joined, spread_m = self._places.update(places[0].numpy(), spread[0].exp().numpy(), passed_s)
         if known is not None:
             joined, spread_m = np.asarray(known, np.float32), np.full(len(known), _KNOWN_M, np.float32)
-        told = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
-        chunk = policy.absolute(policy.move(posture, *told, text), posture)[0].numpy()
+        known_by = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
+        chunk = policy.absolute(policy.move(posture, *known_by, text, told.tool), posture)[0].numpy()
         self._ensemble.add(t, chunk)
         self._last_s = t
         joints = self.joints_at(t + 1.0 / policy.config.eye_hz)
@@ -98,7 +98,7 @@ class Runner:
         config = self.policy.config
         if self._target is None:
             raise PolicyError("the policy was not told what is asked for: call reset first")
-        wanted = (3, config.window_px, config.window_px, 3)
+        wanted = config.views_shape
         if np.shape(views) != wanted or np.asarray(views).dtype != np.uint8:
             raise PolicyError(
                 f"views must be {wanted} uint8, got {np.shape(views)} {np.asarray(views).dtype}; "

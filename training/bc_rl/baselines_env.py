@@ -10,6 +10,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
+from gaze_vlm_ros.policies.foveated.eye import BELIEF_NUMBERS
 from gaze_vlm_ros.training.bc_rl.reward import joint_distance, path_distance
 from gaze_vlm_ros.training.eye_gym.gym import EyeGym, Observation
 
@@ -17,7 +18,8 @@ REWARDS = ("search", "path", "joint")
 
 
 class TokenEnv(VecEnv):
-    """An EyeGym whose observations hold ``tokens`` (N, dim) float32 of ``policy``'s patch encoder instead of views.
+    """An EyeGym whose observations hold ``tokens`` (N, dim) float32 of ``policy``'s patch encoder instead of views, and
+    ``belief`` (14,), what ``policy``'s hand makes of them.
 
     ``reward`` is "search" (the gym's own), "path" or "joint": minus the distance of the hand's prediction from the
     demonstration (``reward``), which needs ``policy``'s hand.
@@ -29,6 +31,7 @@ class TokenEnv(VecEnv):
         del named["views"]
         tokens = len(policy.tokens.positions), policy.config.dim
         named["tokens"] = spaces.Box(-np.inf, np.inf, tokens, np.float32)
+        named["belief"] = spaces.Box(-np.inf, np.inf, (BELIEF_NUMBERS,), np.float32)
         super().__init__(gym.num_envs, spaces.Dict(named), gym.single_action_space)
         self.last_path_m = np.zeros(gym.num_envs)
 
@@ -52,8 +55,13 @@ class TokenEnv(VecEnv):
 
     @torch.inference_mode()
     def _encoded(self, seen: Observation) -> Observation:
-        tokens = self.policy.tokens(torch.from_numpy(seen["views"])).numpy()
-        return {name: rows for name, rows in seen.items() if name != "views"} | {"tokens": tokens}
+        """The hand sees before the eye decides; what it believes then belongs to the observation."""
+        tokens = self.policy.tokens(torch.from_numpy(seen["views"]))
+        told = {name: torch.from_numpy(rows) for name, rows in seen.items() if name != "views"}
+        hand = self.policy.tell(told["proprio"], told["direction"], told["text"], told["position"])
+        belief = self.policy.believe(*self.policy.see(tokens, hand), told["direction"])
+        kept = {name: rows for name, rows in seen.items() if name != "views"}
+        return kept | {"tokens": tokens.numpy(), "belief": belief.numpy()}
 
     @torch.inference_mode()
     def _distances(self, observation: Observation) -> np.ndarray:
@@ -84,7 +92,6 @@ class TokenEnv(VecEnv):
 
 def predicted_chunk(policy: FoveatedPolicy, told: Observation) -> torch.Tensor:
     """The absolute chunk (B, A, J) that the hand predicts from one frame; ``told`` holds tokens and what is told."""
-    seen, spread = policy.see(
-        told["tokens"], told["proprio"], told["direction"], told["text"], told["position"]
-    )
-    return policy.absolute(policy.move(told["proprio"], seen, spread, told["text"]), told["proprio"])
+    hand = policy.tell(told["proprio"], told["direction"], told["text"], told["position"])
+    chunk = policy.move(told["proprio"], *policy.see(told["tokens"], hand), told["text"], hand.tool)
+    return policy.absolute(chunk, told["proprio"])

@@ -14,16 +14,16 @@ from torch import Tensor
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 
-TOLD = ("direction", "proprio", "text", "position")
+TOLD = ("proprio", "direction", "text", "position")
 """What of an observation the eye is told beside its picture. The rest is for the reward and for imitation."""
 
 
 class EyeActorCritic(ActorCriticPolicy):
     """Steps with memory in rollouts, and goes through whole sequences in training, with the same outcome.
 
-    Observations hold ``tokens`` (N, dim) of the frozen patch encoder instead of views. ``truncated_context``: in
-    rollouts the memory is made anew from the last ``memory_steps`` observations, as EyeRobot's release does; then what
-    was decided in a rollout is not what the training computes for it.
+    Observations hold ``tokens`` (N, dim) of the frozen patch encoder instead of views, and the hand's ``belief`` (14,).
+    ``truncated_context``: in rollouts the memory is made anew from the last ``memory_steps`` observations, as
+    EyeRobot's release does; then what was decided in a rollout is not what the training computes for it.
     """
 
     def __init__(
@@ -35,16 +35,15 @@ class EyeActorCritic(ActorCriticPolicy):
         truncated_context: bool = False,
         **settings: Any,
     ) -> None:
-        self._given, self._truncated = (policy,), truncated_context  # no module may be set before torch is ready
+        # In a tuple: torch takes no module before its own constructor has run.
+        self._given, self._truncated = (policy,), truncated_context
         settings["features_extractor_class"] = FlattenExtractor
         super().__init__(observation_space, action_space, lr_schedule, **settings)
 
     def _build(self, lr_schedule: Schedule) -> None:
         (self.foveated,) = self._given
         self.action_dist = CategoricalDistribution(int(self.action_space.n))
-        self.optimizer = torch.optim.AdamW(
-            self.foveated.eye.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
-        )
+        self.optimizer = torch.optim.AdamW(self.foveated.eye.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
         self.begin()
 
     def begin(self) -> None:
@@ -63,7 +62,7 @@ class EyeActorCritic(ActorCriticPolicy):
         return self._next(obs)[1][:, None]
 
     def evaluate_sequences(self, obs: dict[str, Tensor], actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Values, log-probabilities and entropies (B, T) of whole episodes: observations (B, T, ...), actions (B, T)."""
+        """Values, log-probabilities, entropies (B, T) of whole episodes: observations (B, T, ...), actions (B, T)."""
         images, own = self._tokens(obs)
         logits, values = self.foveated.eye(images, self.foveated.tokens.positions, own)
         distribution = self.action_dist.proba_distribution(logits)
@@ -82,9 +81,9 @@ class EyeActorCritic(ActorCriticPolicy):
         return eye.step(images, positions, own, self._memory)
 
     def _tokens(self, obs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        told = {name: obs[name] for name in TOLD}
-        own = self.foveated.eye_tokens(told["proprio"], told["direction"], told["text"], told["position"])
-        return obs["tokens"], own
+        with torch.no_grad():
+            hand = self.foveated.tell(*(obs[name] for name in TOLD))
+        return obs["tokens"], self.foveated.eye_tokens(hand, obs["belief"])
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return super()._get_constructor_parameters() | {"policy": self.foveated, "truncated_context": self._truncated}

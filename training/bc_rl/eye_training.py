@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 from gaze_vlm_ros.progress import Progress
@@ -44,21 +45,24 @@ def train_eye(
     folder: Path,
     about: dict | None = None,
     make: type[BcPPO] = BcPPO,
+    accelerator: Accelerator | None = None,
 ) -> dict[str, float]:
     """Trains ``policy``'s eye, and with imitation its hand, and returns the last validation scores.
 
     A run that was killed and is called again with the same arguments goes on where ``folder`` says and ends in the
-    same weights: iteration k draws from the seed and k alone. Raises RunError where ``folder`` is of another run.
+    same weights: iteration k draws from the seed and k alone. Of several processes (``accelerator``) the first one
+    writes. Raises RunError where ``folder`` is of another run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     gym = EyeGym(training, settings.environments, policy.config, gym_settings(settings))
-    ppo = make(TokenEnv(gym, policy, settings.reward), policy, settings)
+    ppo = make(TokenEnv(gym, policy, settings.reward), policy, settings, accelerator)
+    writes = accelerator is None or accelerator.is_main_process
     signature = json.dumps({**asdict(settings), **(about or {})}, sort_keys=True, default=str)
     state = folder / "state.safetensors"
     position = load_state(state, policy, ppo.policy.optimizer, signature)
     _restore_counts(ppo, position)
     curve = Curve(folder / "curve.csv", position.step)
-    board = _board(folder)
+    board = _board(folder) if writes else None
     began, before, saved = time.monotonic(), position.elapsed_s, time.monotonic()
     scores: dict[str, float] = {}
     with Progress() as bar:
@@ -66,7 +70,7 @@ def train_eye(
         while ppo.iteration < settings.iterations:
             row = {"step": float(ppo.iteration + 1), **ppo.iterate()}
             every = max(1, settings.iterations // EVALUATIONS)
-            if ppo.iteration % every == 0 or ppo.iteration == settings.iterations:
+            if writes and (ppo.iteration % every == 0 or ppo.iteration == settings.iterations):
                 scores = looking_scores(policy, validation, settings)
                 row |= {f"validation_{name}": value for name, value in scores.items()}
             row["elapsed_s"] = before + time.monotonic() - began
@@ -74,13 +78,15 @@ def train_eye(
             for name, value in row.items() if board else ():
                 board.add_scalar(name, value, ppo.iteration)
             bar.update(line, completed=ppo.iteration, description=f"{folder.name} reward {row['reward']:.3f}")
-            if time.monotonic() - saved > _SAVE_EVERY_S or ppo.iteration == settings.iterations:
+            due = time.monotonic() - saved > _SAVE_EVERY_S or ppo.iteration == settings.iterations
+            if writes and due:
                 curve.save()
                 counts = json.dumps(_counts(ppo))
                 position = Position(ppo.iteration, row["elapsed_s"], signature, counts)
                 save_state(state, policy, ppo.policy.optimizer, position)
                 saved = time.monotonic()
-    draw_chart(curve, folder / "curve.png")
+    if writes:
+        draw_chart(curve, folder / "curve.png")
     return scores or looking_scores(policy, validation, settings)
 
 

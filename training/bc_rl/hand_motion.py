@@ -102,5 +102,10 @@ def train_motion(
         parts = imitation(policy, chunk, validation.chunk[checked], proprio, settings.opening_weight)
         return {name: float(value) for name, value in parts.items()}
 
-    about = {"stage": "hand motion", "data": training.digest, "batch": settings.batch, "config": policy.config.to_dict()}
+    about = {
+        "stage": "hand motion",
+        "data": training.digest,
+        "batch": settings.batch,
+        "config": policy.config.to_dict(),
+    }
     return train(policy, losses, evaluate, loop, folder, about)

@@ -23,7 +23,8 @@ _CHECKED = 768
 @dataclass(frozen=True)
 class SightSettings:
     """``text_dropout`` and ``position_dropout``: shares of looks without words or without the target's position, whose
-    error has the standard deviation ``position_noise_m`` per axis; ``brightness`` and ``tint``: how far the pictures'
+    error has the standard deviation ``position_noise_m`` per axis, or ``wrong_by_m`` in a share ``position_wrong`` of
+    them, as when the thing has been moved since; ``brightness`` and ``tint``: how far the pictures'
     light is changed, by factors; ``imitation``: weight of the chunk's L1.
     """
 
@@ -31,6 +32,8 @@ class SightSettings:
     text_dropout: float = 0.05
     position_dropout: float = 0.4
     position_noise_m: float = 0.015
+    position_wrong: float = 0.1
+    wrong_by_m: float = 0.1
     brightness: float = 0.4
     tint: float = 0.15
     yaw_weight: float = 0.5
@@ -41,7 +44,8 @@ def told(looks: SightSet, picked: Tensor, settings: SightSettings) -> tuple[Tens
     """Text (B, D) and position (B, 3) of targets, disturbed, NaN where they are withheld."""
     count = len(picked)
     text = looks.text[picked].masked_fill(torch.rand(count, 1) < settings.text_dropout, torch.nan)
-    position = looks.asked_m[picked] + settings.position_noise_m * torch.randn(count, 3)
+    off_m = torch.where(torch.rand(count, 1) < settings.position_wrong, settings.wrong_by_m, settings.position_noise_m)
+    position = looks.asked_m[picked] + off_m * torch.randn(count, 3)
     return text, position.masked_fill(torch.rand(count, 1) < settings.position_dropout, torch.nan)
 
 
@@ -82,16 +86,19 @@ def train_sight(
         text, position = told(training, picked, settings)
         proprio, direction = training.proprio[picked], training.direction[picked]
         images = policy.tokens(relit(training.pictures(picked), settings))
-        seen, spread = policy.see(images, proprio, direction, text, position)
+        hand = policy.tell(proprio, direction, text, position)
+        seen, spread = policy.see(images, hand)
         parts = sight_losses(seen, spread, training.places[picked], settings.yaw_weight)
-        chunk = policy.move(proprio, seen, spread, text)
+        chunk = policy.move(proprio, seen, spread, text, hand.tool)
         copied = imitation(policy, chunk, training.chunk[picked], proprio, 0.0)["loss"]
         return parts | {"loss": parts["loss"] + settings.imitation * copied, "imitation": copied}
 
     def evaluate() -> dict[str, float]:
         images = policy.tokens(validation.pictures(checked))
-        told_ = validation.text[checked], torch.full((len(checked), 3), torch.nan)
-        seen, spread = policy.see(images, validation.proprio[checked], validation.direction[checked], *told_)
+        by_words = validation.text[checked], torch.full((len(checked), 3), torch.nan)
+        seen, spread = policy.see(
+            images, policy.tell(validation.proprio[checked], validation.direction[checked], *by_words)
+        )
         return sight_scores(seen, spread, validation.places[checked])
 
     settings_now = {"stage": "hand sight", "batch": settings.batch, "imitation": settings.imitation, **(about or {})}

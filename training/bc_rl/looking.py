@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 import numpy as np
 import torch
 
@@ -57,6 +55,3 @@ def looking_scores(
         "angle_deg": float(np.degrees(np.median(angle[-15:]))),
     }
     return scores | ({"path_cm": 100.0 * float(np.mean(paths))} if paths else {})
-
-
-

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import DictRolloutBuffer
 from stable_baselines3.common.utils import explained_variance
@@ -24,12 +25,19 @@ _OPENING_WEIGHT, _SIGHT_WEIGHT = 0.1, 0.2
 
 
 class BcPPO(PPO):
-    """Rollout, then ``epochs`` passes; eye and hand have parameter groups, rates and gradient norms of their own."""
+    """Rollout, then ``epochs`` passes; eye and hand have parameter groups, rates and gradient norms of their own.
+
+    With an ``accelerator`` of several processes each of them rolls out environments of its own; gradients, the
+    advantages' mean and spread, and the bound on the change are those of all together.
+    """
 
     policy: EyeActorCritic
 
-    def __init__(self, env: TokenEnv, foveated: FoveatedPolicy, settings: EyeSettings) -> None:
+    def __init__(
+        self, env: TokenEnv, foveated: FoveatedPolicy, settings: EyeSettings, accelerator: Accelerator | None = None
+    ) -> None:
         self.settings, self.foveated, self.iteration = settings, foveated, 0
+        self.accelerator = accelerator
         super().__init__(
             EyeActorCritic,
             env,
@@ -60,7 +68,8 @@ class BcPPO(PPO):
 
     def iterate(self) -> dict[str, float]:
         """One rollout and the training on it. What is drawn depends on the seed and the iteration alone."""
-        seed = [self.settings.seed, self.iteration]
+        rank = self.accelerator.process_index if self.accelerator else 0
+        seed = [self.settings.seed, self.iteration, rank]
         drawn = int(np.random.default_rng(seed).integers(2**31))
         torch.manual_seed(drawn)
         self.env.seed(drawn)
@@ -77,7 +86,9 @@ class BcPPO(PPO):
     def _vary(self) -> None:
         """Rates warm up over the first twentieth and fall over the last third; entropy falls over the last fifth."""
         left, settings = self._current_progress_remaining, self.settings
-        share = min((1.0 - left) / 0.05 + 0.1, 1.0) * (0.5 * (1 - np.cos(np.pi * min(3 * left, 1.0))) if left < 1 / 3 else 1.0)
+        share = min((1.0 - left) / 0.05 + 0.1, 1.0) * (
+            0.5 * (1 - np.cos(np.pi * min(3 * left, 1.0))) if left < 1 / 3 else 1.0
+        )
         for group, rate in zip(self.policy.optimizer.param_groups, self._rates(), strict=False):
             group["lr"] = rate * max(share, 0.02)
         fade = min(left / 0.2, 1.0)
@@ -117,8 +128,9 @@ class BcPPO(PPO):
         self.scores["explained"] = float(explained_variance(buffer.values.flatten(), buffer.returns.flatten()))
 
     def normalised(self, advantages: Tensor) -> Tensor:
-        """Over the whole rollout, not over a minibatch."""
-        return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        """Over the whole rollout of all processes, not over a minibatch."""
+        every = self.accelerator.gather(advantages) if self.accelerator else advantages
+        return (advantages - every.mean()) / (every.std() + 1e-8)
 
     def _ppo_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         values, log_prob, entropy = self.policy.evaluate_sequences(batch, batch["actions"].long())
@@ -129,15 +141,16 @@ class BcPPO(PPO):
         loss = -gain + self.settings.value_weight * value - self.ent_coef * entropy.mean()
         with torch.no_grad():
             change = log_prob - batch["log_probs"]
-            kl = (change.exp() - 1 - change).mean()
+            kl = self._mean_of_all((change.exp() - 1 - change).mean())
         return loss, {"kl": kl, "value": value.detach(), "entropy": entropy.mean().detach()}
 
     def _imitation_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """L1 of the chunk and the places' likelihood, in the steps after the pause."""
         playing = batch["playing"][..., 0] > 0.5
         told = {name: batch[name][playing] for name in ("tokens", "proprio", "direction", "text", "position")}
-        seen, spread = self.foveated.see(*told.values())
-        chunk = self.foveated.move(told["proprio"], seen, spread, told["text"])
+        hand = self.foveated.tell(told["proprio"], told["direction"], told["text"], told["position"])
+        seen, spread = self.foveated.see(told["tokens"], hand)
+        chunk = self.foveated.move(told["proprio"], seen, spread, told["text"], hand.tool)
         copied = imitation(self.foveated, chunk, batch["chunk"][playing], told["proprio"], _OPENING_WEIGHT)
         sight = sight_losses(seen, spread, batch["places"][playing], 0.5)
         loss = copied["loss"] + _SIGHT_WEIGHT * sight["loss"]
@@ -146,13 +159,16 @@ class BcPPO(PPO):
     def _descend(self, loss: Tensor) -> None:
         self.policy.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.synchronise()
+        for parameter in self.foveated.parameters():
+            if parameter.grad is not None:
+                parameter.grad = self._mean_of_all(parameter.grad)
         for group in self.policy.optimizer.param_groups:
             nn.utils.clip_grad_norm_(group["params"], self.settings.gradient_clip)
         self.policy.optimizer.step()
 
-    def synchronise(self) -> None:
-        """Where several processes train, their gradients become one; alone there is nothing to do."""
+    def _mean_of_all(self, tensor: Tensor) -> Tensor:
+        """Over the processes; the tensor itself where there is but one."""
+        return self.accelerator.reduce(tensor, "mean") if self.accelerator else tensor
 
 
 def _whole_episodes(buffer: DictRolloutBuffer) -> dict[str, Tensor]:

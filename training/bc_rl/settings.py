@@ -58,9 +58,7 @@ class EyeSettings:
         if self.reward not in ("search", "path", "joint"):
             raise GazeVlmError(f"reward must be search, path or joint, got {self.reward!r}")
         if self.environments % self.minibatches:
-            raise GazeVlmError(
-                f"minibatches must divide environments = {self.environments}, got {self.minibatches}"
-            )
+            raise GazeVlmError(f"minibatches must divide environments = {self.environments}, got {self.minibatches}")
 
     @property
     def rollout_steps(self) -> int:

@@ -51,7 +51,6 @@ class Played:
     opening: list[float] = field(default_factory=list)
     held: list[bool] = field(default_factory=list)
     others_m: list[np.ndarray] = field(default_factory=list)
-    chunks: list[np.ndarray] = field(default_factory=list)
 
     @property
     def duration_s(self) -> float:
@@ -77,7 +76,9 @@ class Stage:
         self.runner.reset(self._target(info, rng))
         played, done = Played(self.task, seed, others_m=self._others_m(info)), False
         while not done:
-            if self.options.moved_at_s is not None and len(played.eye_rad) == round(self.options.moved_at_s * CONTROL_HZ):
+            if self.options.moved_at_s is not None and len(played.eye_rad) == round(
+                self.options.moved_at_s * CONTROL_HZ
+            ):
                 move_aside(self.environment, rng)
                 info = info | {"state": self.environment.episode.state()}
             action = self._act(observation, info, rng, played)
@@ -116,7 +117,6 @@ class Stage:
         played.tool_m.append(state["tool_m"])
         played.opening.append(opening)
         played.held.append(is_held(situation))
-        played.chunks.append(step.chunk)
         joints = (step.joints[:-1] - state["joint_target_rad"]) / state["joint_step_rad"]
         turn = self.gaze(situation, rng) / EYE_STEP_RAD
         return np.clip([*joints, 1.0 - 2.0 * step.joints[-1], *turn], -1.0, 1.0)

@@ -22,9 +22,10 @@ def measures_of(played: Played) -> dict[str, float]:
     """Figures of one episode; those that it cannot give are left out.
 
     ``fixate_s`` until the thing asked for is first in the fovea, ``in_fovea`` share of time in which the place that
-    the hand needs is, ``stability_deg`` spread of the eye's direction within dwells on it, ``switch_s`` from the grasp
-    until the second place is in the fovea, ``captured`` share of time spent on a thing of no use, ``galt_s`` how long
-    the gaze arrives before the hand (``gaze_before_hand_s``).
+    the hand needs is, ``place_cm`` median error of where the hand thinks that place is, ``stability_deg`` spread of
+    the eye's direction within dwells on it, ``switch_s`` from the grasp until the second place is in the fovea,
+    ``captured`` share of time spent on a thing of no use, ``galt_s`` how long the gaze arrives before the hand
+    (``gaze_before_hand_s``).
     """
     first, second = played.angles_rad(0), played.angles_rad(1)
     held = np.array(played.held)
@@ -32,6 +33,7 @@ def measures_of(played: Played) -> dict[str, float]:
     found: dict[str, float | None] = {
         "fixate_s": _first_s(first < FOVEA_RAD),
         "in_fovea": float((needed < FOVEA_RAD).mean()),
+        "place_cm": _place_cm(played, held),
         "stability_deg": _stability_deg(np.array(played.eye_rad), needed < FOVEA_RAD),
         "switch_s": _first_s((second < FOVEA_RAD)[int(held.argmax()) :]) if held.any() else None,
         "captured": _captured(played, needed),
@@ -80,6 +82,11 @@ def _runs(holds: np.ndarray) -> list[tuple[int, int]]:
 def _stability_deg(eye_rad: np.ndarray, dwells: np.ndarray) -> float | None:
     spreads = [eye_rad[s:e].std(axis=0).max() for s, e in _runs(dwells) if e - s >= _DWELL_STEPS]
     return float(np.degrees(np.mean(spreads))) if spreads else None
+
+
+def _place_cm(played: Played, held: np.ndarray) -> float:
+    error = np.linalg.norm(np.array(played.seen)[:, :, :3] - np.array(played.places)[:, :, :3], axis=-1)
+    return 100.0 * float(np.median(np.where(held, error[:, 1], error[:, 0])))
 
 
 def _captured(played: Played, needed: np.ndarray) -> float | None:

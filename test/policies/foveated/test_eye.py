@@ -7,7 +7,7 @@ from gaze_vlm_ros.policies.foveated.eye import EyePolicy
 from gaze_vlm_ros.policies.foveated.tokens import nested_positions
 
 STEPS, CHANGED = 24, 5
-ACTOR, CRITIC, DIRECTION, TARGET, PROPRIO = range(5)
+ACTOR, CRITIC, DIRECTION, TARGET, BELIEF, PROPRIO = range(6)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def one_layer() -> EyePolicy:
 @pytest.fixture(scope="module")
 def inputs() -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(2)
-    return torch.randn(2, STEPS, 48, 32), torch.randn(2, STEPS, 5, 32)
+    return torch.randn(2, STEPS, 48, 32), torch.randn(2, STEPS, 6, 32)
 
 
 def touched(eye, images, own, changed_images, changed_own) -> list[int]:
@@ -30,7 +30,7 @@ def touched(eye, images, own, changed_images, changed_own) -> list[int]:
     return torch.nonzero((before - after).abs().amax((0, 2)) > 1e-6).flatten().tolist()
 
 
-@pytest.mark.parametrize("token", [ACTOR, CRITIC, DIRECTION, TARGET])
+@pytest.mark.parametrize("token", [ACTOR, CRITIC, DIRECTION, TARGET, BELIEF])
 def test_remembered_tokens_reach_exactly_the_window(one_layer, inputs, token):
     images, own = inputs
     changed = own.clone()
@@ -96,8 +96,11 @@ def test_images_of_a_layer_attend_to_nothing():
 def test_the_hands_embeddings_learn_nothing_from_the_eye(policy):
     policy.zero_grad()
     proprio, direction = torch.zeros(1, 7), torch.tensor([[0.8, 0.0, -0.6]])
-    own = policy.eye_tokens(proprio, direction, torch.zeros(1, 32), torch.zeros(1, 3))
+    told = policy.tell(proprio, direction, torch.zeros(1, 32), torch.zeros(1, 3))
+    places, spread = policy.see(torch.zeros(1, 48, 32), told)
+    own = policy.eye_tokens(told, policy.believe(places, spread, direction))
     logits, values = policy.eye(torch.zeros(1, 1, 48, 32), policy.tokens.positions, own[:, None])
     (logits.sum() + values.sum()).backward()
     assert policy.eye.target.weight.grad.abs().sum() > 0
-    assert all(p.grad is None for part in (policy.proprio, policy.direction) for p in part.parameters())
+    hand = (policy.proprio, policy.direction, policy.sight)
+    assert all(p.grad is None for part in hand for p in part.parameters())

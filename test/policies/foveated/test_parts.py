@@ -8,7 +8,14 @@ from gaze_vlm_ros.policies.foveated.eye import EYE_ACTIONS
 from gaze_vlm_ros.policies.foveated.geometry import from_frame, gaze_frame, hand_numbers, to_frame, upright
 from gaze_vlm_ros.policies.foveated.kinematics import TorchKinematics
 from gaze_vlm_ros.policies.foveated.place_memory import PlaceMemory
-from gaze_vlm_ros.policies.foveated.tokens import CROPS_PX, FOCAL_PX, VIRTUAL_PX, nested_positions
+from gaze_vlm_ros.policies.foveated.tokens import (
+    CENTRE,
+    CROPS_PX,
+    FOCAL_PX,
+    TOKENIZERS,
+    VIRTUAL_PX,
+    nested_positions,
+)
 from gaze_vlm_ros.robots.kinematics import ArmKinematics
 from gaze_vlm_ros.sim.robot_eye import EYE_ACTIONS_RAD, position_ids, pyramid
 from gaze_vlm_ros.sim.tasks.bench import EYE_M
@@ -159,3 +166,27 @@ class TestPlaceMemory:
         memory.update(self.at(0.5), np.array([0.02]), 0.0)
         places, _ = memory.update(self.at(0.56), np.array([0.02]), 20.0)
         assert places[0, 0] > 0.555
+
+
+class TestTokenizers:
+    @pytest.mark.parametrize(("name", "count"), [("foveated", 20), ("uniform", 324), ("pyramid", 48)])
+    def test_counts(self, name, count):
+        config = FoveatedConfig(dim=32, heads=2, tokenizer=name)
+        tokens = TOKENIZERS[name](config)
+        assert tokens(torch.zeros(2, *config.views_shape, dtype=torch.uint8)).shape == (2, count, 32)
+        assert tokens.positions.shape == (count, 2)
+        np.testing.assert_allclose(tokens.positions.mean(0), CENTRE, rtol=1e-5)
+
+    def test_rings_lie_around_one_another(self):
+        away = (TOKENIZERS["foveated"](FoveatedConfig()).positions - CENTRE).abs().amax(-1)
+        unit = 16 * VIRTUAL_PX / 288 / 16
+        np.testing.assert_allclose(away, np.repeat([0.5, 2.0, 6.0], [4, 8, 8]) * unit, rtol=1e-5)
+
+    def test_a_thing_in_the_middle_is_seen_by_the_middle_alone(self):
+        torch.manual_seed(0)
+        tokens = TOKENIZERS["foveated"](FoveatedConfig(dim=32, heads=2))
+        views = torch.zeros(1, 3, 64, 64, 3, dtype=torch.uint8)
+        there = views.clone()
+        there[:, 0] = 255
+        differs = (tokens(views) != tokens(there)).any(-1)[0]
+        assert differs[:4].all() and not differs[4:].any()

@@ -92,7 +92,7 @@ class TestStorage:
         np.testing.assert_array_equal(*chunks)
 
     def test_what_is_missing_or_wrong_is_named(self, policy, tmp_path):
-        with pytest.raises(PolicyError, match="holds no policy.*train one"):
+        with pytest.raises(PolicyError, match=r"holds no policy.*train one"):
             FoveatedPolicy.load(tmp_path / "nothing")
         policy.save(tmp_path)
         (tmp_path / "model.safetensors").write_bytes(b"garbage")

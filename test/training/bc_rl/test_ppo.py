@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -31,8 +33,8 @@ def ppo(settings: EyeSettings, policy: FoveatedPolicy | None = None) -> BcPPO:
 def test_training_sees_what_the_rollout_saw(released, agrees):
     """The ratio of probabilities is 1 before the first step, unless rollouts have another context, as released."""
     settings = EyeSettings.bc_rl(**SMALL | {"episode_steps": 26}, as_released=released)
-    algorithm = ppo(settings)
-    algorithm.policy.foveated.eye.window = 4
+    torch.manual_seed(0)
+    algorithm = ppo(settings, FoveatedPolicy(replace(TINY, eye_blocks=2, memory_steps=4)))
     algorithm.train = lambda: None
     algorithm.iterate()
     episodes = _whole_episodes(algorithm.rollout_buffer)
@@ -111,9 +113,10 @@ def test_the_reward_of_a_perfect_prediction_is_nought(monkeypatch):
     algorithm = ppo(settings)
     environment = algorithm.env
     monkeypatch.setattr(
-        "gaze_vlm_ros.training.bc_rl.baselines_env.predicted_chunk", lambda _policy, told: torch.nan_to_num(told["chunk"])
+        "gaze_vlm_ros.training.bc_rl.baselines_env.predicted_chunk",
+        lambda _policy, told: torch.nan_to_num(told["chunk"]),
     )
     environment.reset()
     environment.step_async(np.zeros(2, dtype=int))
     rewards = environment.step_wait()[1]
-    np.testing.assert_allclose(rewards, 0.0, atol=1e-6)
+    np.testing.assert_allclose(rewards, 0.0, atol=1e-4)
