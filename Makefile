@@ -7,7 +7,7 @@ ENTER := .venv/bin/python scripts/enter.py
 RIVALS := .venv-rivals/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo bench-sim bench-vlm bench-safety lint clean distclean
+.PHONY: help setup test demo bench-sim bench-vlm bench-policy bench-safety lint clean distclean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -32,6 +32,10 @@ bench-sim: ## Figures of the simulated world beside its rivals', one JSON line; 
 bench-vlm: ## Figures of the model, retrained small and streaming, one JSON line; SEED= chooses the seed
 	@$(MAKE) --no-print-directory setup >&2
 	@$(ENTER) .venv/bin/python -m benchmarks.bench_vlm --seed $(SEED)
+
+bench-policy: ## Figures of acting and assisting from the shipped checkpoints, one JSON line; SEED= chooses the seed
+	@$(MAKE) --no-print-directory setup >&2
+	@$(ENTER) .venv/bin/python -m benchmarks.bench_policy --seed $(SEED)
 
 $(RIVALS): benchmarks/requirements-rivals.txt | setup
 	@echo "  the rivals' environment, .venv-rivals ..."

@@ -21,6 +21,7 @@ PARENT_VARIABLE = "GAZE_VLM_ROS_PARENT"
 IMAGE_TRANSPORTS = ("raw", "compressed")
 SCENE_IMAGE_KEPT = ("as_is", "faces_blurred", "none")
 _CHOICES = {"image_transport": IMAGE_TRANSPORTS, "scene_image": SCENE_IMAGE_KEPT}
+POLICY_HELP = "trained policy: a shipped name, or a folder of ours or LeRobot's; empty: the arm only points"
 Value = bool | int | float | str | tuple[str, ...]
 
 
@@ -87,6 +88,7 @@ class SimArguments(CommonArguments):
 
     seed: int = field(default=1, metadata={"help": "seed of the layout, the wearer and the noise"})
     robot: str = field(default="jaco", metadata={"help": "name or robot.yaml of the arm"})
+    policy: str = field(default="", metadata={"help": POLICY_HELP})
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class BringupArguments(CommonArguments):
     """Arguments of ``bringup``."""
 
     robot: str = field(default="", metadata={"help": "name or robot.yaml of the arm to command", "needed": True})
+    policy: str = field(default="", metadata={"help": POLICY_HELP})
     source: str = field(
         default="", metadata={"help": "webcam:N, which has no gaze; empty: camera and eye tracker publish themselves"}
     )
@@ -146,13 +149,18 @@ def _assistance(arguments: Any, mode: str, surface: str, **model: str) -> list[N
         NodeSpec("vlm_node", "vlm", {"mode": mode}, _given(arguments, checkpoint="checkpoint", **model)),
         NodeSpec("gaze_node", "gaze", {"mode": mode}),
         NodeSpec("gaze_target_node", "gaze_target", {"mode": mode, "surface": surface}, robot),
-        NodeSpec("assist_policy_node", "assist_policy", given=robot),
+        NodeSpec("assist_policy_node", "assist_policy", given=robot | _policy(arguments)),
     ]
 
 
+def _policy(arguments: Any) -> dict[str, Value]:
+    return _given(arguments, policy="policy") if hasattr(arguments, "policy") else {}
+
+
 def sim(arguments: SimArguments) -> Deployment:
-    """The simulated kitchen, wearer and robot."""
-    simulator = NodeSpec("simulator_node", "simulator", given=_given(arguments, seed="seed", robot="robot"))
+    """The simulated kitchen, wearer and robot, whose eye is drawn where a policy looks through it."""
+    given = _given(arguments, seed="seed", robot="robot") | ({"robot_eye": True} if arguments.policy else {})
+    simulator = NodeSpec("simulator_node", "simulator", given=given)
     return _graph("sim", arguments, True, [*_assistance(arguments, "live", "depth"), simulator])
 
 

@@ -16,6 +16,9 @@ from gaze_vlm_ros.nodes import names
 _PICTURES = (names.SCENE_IMAGE, names.SCENE_IMAGE_COMPRESSED, names.SCENE_DEPTH, names.SCENE_DEPTH_COMPRESSED)
 _EYES = (names.GAZE_SAMPLE, names.SCENE_INFO, names.SCENE_POSE, *_PICTURES)
 _SURFACES = {"depth": (names.SCENE_DEPTH,), "plane": (), "robot_depth": (names.ROBOT_DEPTH, names.ROBOT_INFO)}
+_SEEN_BY_EYE = {
+    "views": (names.ROBOT_EYE_VIEWS, names.ROBOT_EYE_DIRECTION), "camera": (names.ROBOT_IMAGE, names.ROBOT_INFO)
+}  # fmt: skip
 _OF_EVERY_NODE = ("/rosout", "/parameter_events")
 _PARAMETERS = tuple(
     f"~/{name}"
@@ -89,11 +92,17 @@ def access_of(spec: NodeSpec, deployment: Deployment) -> Access:
         done = (names.PREDICTIONS_DONE,) if spec.parameters["ends_with_replay"] else ()
         return Access((names.MANAGER_READY, *_OF_EVERY_NODE), (names.DIAGNOSTICS, *heard, *done), _PARAMETERS, asked)
     own = _ACCESS[spec.name]
-    reads = own.subscribes
+    says, reads = own.publishes, own.subscribes
+    if spec.given.get("policy"):
+        says += (names.POLICY_OPENING, names.ROBOT_EYE_COMMAND)
+        reads += _SEEN_BY_EYE[str(spec.parameters.get("eye_source", "views"))]
+    if spec.given.get("robot_eye"):
+        says += (names.ROBOT_EYE_VIEWS, names.ROBOT_EYE_DIRECTION)
+        reads += (names.ROBOT_EYE_COMMAND,)
     if spec.name == "gaze_target":
         reads += _SURFACES[str(spec.parameters["surface"])]
     return Access(
-        (*own.publishes, names.DIAGNOSTICS, "~/transition_event", *_OF_EVERY_NODE),
+        (*says, names.DIAGNOSTICS, "~/transition_event", *_OF_EVERY_NODE),
         reads,
         (*own.serves, *_PARAMETERS, *_LIFE_CYCLE),
         own.calls,

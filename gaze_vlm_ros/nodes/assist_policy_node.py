@@ -76,8 +76,7 @@ class AssistPolicyNode(ManagedNode):
             self.inbox(GazeTarget, names.GAZE_TARGET, lambda m: self.policy.on_gaze_target(target_from(m)), qos.RESULT),
             self.inbox(Prediction, names.EVENT, lambda m: self.policy.on_prediction(prediction_from(m)), qos.RESULT),
         ]
-        self._steps = self._eye_steps = 0
-        self._since_s, self._eye = time.monotonic(), None
+        self._steps, self._told, self._since_s, self._eye = 0, (0, 0.0), time.monotonic(), None
         if p.policy:
             self._opening = self.advertise(Float64, names.POLICY_OPENING, qos.RESULT)
             mount = np.array(p.eye_at)
@@ -131,14 +130,15 @@ class AssistPolicyNode(ManagedNode):
                 self._eye.act(self.policy.eye_action)
 
     def _figures(self) -> dict[str, str]:
-        """Measured since the last report."""
-        if not self.active:
+        """Measured since the last report; the eye's rate while the policy helped, as it stands still else."""
+        if not self.active or self._eye is None:
             return {}
-        now_s, eye = time.monotonic(), getattr(self.policy, "eye_steps", 0)
-        elapsed_s = max(now_s - self._since_s, 1e-3)
-        rates = {"hand [Hz]": self._steps / elapsed_s, "eye [Hz]": (eye - self._eye_steps) / elapsed_s}
-        self._steps, self._eye_steps, self._since_s = 0, eye, now_s
-        return {name: f"{rate:.1f}" for name, rate in rates.items()}
+        now_s, eye, helped_s = time.monotonic(), self.policy.eye_steps, self.policy.helped_s
+        figures = {"hand [Hz]": f"{self._steps / max(now_s - self._since_s, 1e-3):.1f}"}
+        if helped_s - self._told[1] > 0.2:
+            figures["eye [Hz]"] = f"{(eye - self._told[0]) / (helped_s - self._told[1]):.1f}"
+        self._steps, self._since_s, self._told = 0, now_s, (eye, helped_s)
+        return figures
 
 
 def main() -> None:

@@ -82,8 +82,7 @@ class SimulatorNode(ManagedNode):
         )
         self._base, self._camera_frame = self.simulation.base_frame, self.simulation.camera.frame_id
         self._snapshots: queue.Queue[tuple[Snapshot, int, np.ndarray]] = queue.Queue(maxsize=1)
-        self._slips = self._undrawn = 0
-        self._still_s = 0.0
+        self._slips, self._undrawn, self._still_s = 0, 0, 0.0
         self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
         self._joints = self.advertise(JointState, names.JOINT_STATES, qos.SAMPLES)
         self._wearer = self.advertise(WearerState, names.WEARER_STATE, qos.RESULT)
@@ -91,7 +90,8 @@ class SimulatorNode(ManagedNode):
         self._pose = self.advertise(PoseWithCovarianceStamped, names.SCENE_POSE, qos.SAMPLES)
         self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.SAMPLES)
         self._pictures = Pictures(self, qos.SENSOR)
-        self._eye = RobotEyeTopics(self, self.simulation, np.array(p.robot_eye_m)) if p.robot_eye else None
+        eye = RobotEyeTopics(self, self.simulation, np.array(p.robot_eye_m)) if p.robot_eye else None
+        self._publish_eye = eye.publish if eye else lambda *_: None
         self._clock_publisher = self.advertise(Clock, "/clock", qos.SENSOR) if p.publish_clock else None
         self._take_trajectory = self.inbox(
             JointTrajectory, names.CONTROLLER_TRAJECTORY, self._on_trajectory, qos.RESULT
@@ -204,8 +204,7 @@ class SimulatorNode(ManagedNode):
                 self._pose.publish(camera_pose_message(stamp_ns, base_T_camera, POSE_COVARIANCE, self._base))
                 self._info.publish(camera_info_message(self.simulation.camera, stamp_ns))
                 self._pictures.publish(frame, stamp_ns, self._camera_frame)
-                if self._eye is not None:
-                    self._eye.publish(snapshot, stamp_ns)
+                self._publish_eye(snapshot, stamp_ns)
         finally:
             self.simulation.close()
 

@@ -53,7 +53,8 @@ class SkillAssist:
     """Fed and stepped as an ``AssistPolicy``, beside what the robot's eye sees (``on_look``). Not thread-safe.
 
     ``eye_action`` is what the eye should do after the last step (0..24, None: nothing new); ``opening`` what the
-    gripper should (0 closed .. 1 open). Never raises for what the inputs hold: the state says what is wrong.
+    gripper should (0 closed .. 1 open). ``eye_steps`` counts the steps of the eye in ``helped_s`` of help. Never
+    raises for what the inputs hold: the state says what is wrong.
     """
 
     def __init__(
@@ -70,7 +71,8 @@ class SkillAssist:
         self.memory = ThingMemory(settings.memory)
         self.eye_action: int | None = None
         self.opening = 1.0
-        self.eye_steps = 0
+        self.eye_steps, self.helped_s = 0, 0.0
+        self._helped_ns: int | None = None
         self._chooser = chooser
         self._courtesy = Courtesy(settings.courtesy)
         self._joints: JointState | None = None
@@ -119,6 +121,7 @@ class SkillAssist:
     def step(self, now_ns: int) -> AssistDecision:
         """What to do now, at 30 Hz or faster."""
         self.eye_action = None
+        helped_ns, self._helped_ns = self._helped_ns, None
         settings, joints = self.settings, self._joints
         if joints is None or now_ns - joints.stamp_ns > settings.joints_max_age_s * NS_PER_S:
             problem = self._joints_problem if joints is None else "joint states are too old"
@@ -136,6 +139,8 @@ class SkillAssist:
         problem = self._contradiction(choice.label, now_ns) or self._unfit(choice.label, thing, now_ns)
         if problem:
             return self._still(now_ns, AssistMode.BLOCKED, choice, choice.reason, problem, thing)
+        self.helped_s += 0.0 if helped_ns is None else (now_ns - helped_ns) / NS_PER_S
+        self._helped_ns = now_ns
         return self._help(now_ns, choice, thing)
 
     def _contradiction(self, label: str, now_ns: int) -> str:
@@ -153,7 +158,10 @@ class SkillAssist:
         if thing is None:
             gone = self._run is not None and self._run[0] == label
             return f"the {label} is gone" if gone else f"where the {label} is is not known"
-        if (outside := self.arm.robot.workspace.outside_m(thing.position_m)) > 0.0:
+        box = self.arm.robot.workspace
+        # A thing may lie lower than the tool point ever goes: the fingers are below it.
+        above = np.maximum(thing.position_m, [-np.inf, -np.inf, box.lower_m[2]])
+        if (outside := box.outside_m(above)) > 0.0:
             return f"the {label} is out of reach: {outside:.2f} m outside the workspace"
         if self.skill.eye_m is None:
             return ""
@@ -249,7 +257,7 @@ class RefusedSkill:
 
     eye_action: int | None = None
     opening = 1.0
-    eye_steps = 0
+    eye_steps, helped_s = 0, 0.0
 
     def __init__(self, problem: str) -> None:
         self._problem = problem

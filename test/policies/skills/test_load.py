@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy, PolicyError
 from gaze_vlm_ros.policies.skills import Look, SkillError, load_skill
@@ -106,8 +106,6 @@ def lerobot(monkeypatch):
 
         @classmethod
         def from_pretrained(cls, folder):
-            from safetensors.torch import load_file
-
             policy = cls()
             policy.weight = load_file(f"{folder}/model.safetensors")["weight"]
             return policy

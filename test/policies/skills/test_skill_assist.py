@@ -168,6 +168,11 @@ class TestBadInput:
         table.run()
         self.blocked(table, "the mug is out of reach")
 
+    def test_a_thing_that_lies_flat_on_the_table_is_in_reach(self):
+        table = Table()
+        table.mug_m = np.array([0.35, -0.1, 0.005])
+        assert table.run().state.mode is AssistMode.POINTING
+
     def test_a_posture_that_cannot_be(self):
         table = Table()
         table.skill.offset[1] = 9.0
