@@ -8,7 +8,7 @@ RIVALS := .venv-rivals/installed
 EYE_RIVALS := .venv-eye-rivals/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo bench-sim bench-vlm bench-eyes bench-safety lint clean distclean
+.PHONY: help setup test demo bench-sim bench-vlm bench-eyes bench-policy bench-safety lint clean distclean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -37,6 +37,10 @@ bench-vlm: ## Figures of the model, retrained small and streaming, one JSON line
 bench-eyes: ## Figures of the eye-image estimators beside pye3d's, one JSON line; SEED= chooses the people
 	@$(MAKE) --no-print-directory $(EYE_RIVALS) >&2
 	@.venv/bin/python -m benchmarks.bench_eyes --seed $(SEED)
+
+bench-policy: ## Figures of acting and assisting from the shipped checkpoints, one JSON line; SEED= chooses the seed
+	@$(MAKE) --no-print-directory setup >&2
+	@$(ENTER) .venv/bin/python -m benchmarks.bench_policy --seed $(SEED)
 
 $(RIVALS): benchmarks/requirements-rivals.txt | setup
 	@echo "  the rivals' environment, .venv-rivals ..."

@@ -24,6 +24,7 @@ EYE_TOPICS = "topics"
 """An ``eye_source`` that is no device: a driver of the user's own publishes the pictures."""
 SCENE_IMAGE_KEPT = ("as_is", "faces_blurred", "none")
 _CHOICES = {"image_transport": IMAGE_TRANSPORTS, "scene_image": SCENE_IMAGE_KEPT}
+POLICY_HELP = "trained policy: a shipped name, or a folder of ours or LeRobot's; empty: the arm only points"
 Value = bool | int | float | str | tuple[str, ...]
 
 
@@ -92,6 +93,7 @@ class SimArguments(CommonArguments):
 
     seed: int = field(default=1, metadata={"help": "seed of the layout, the wearer and the noise"})
     robot: str = field(default="jaco", metadata={"help": "name or robot.yaml of the arm"})
+    policy: str = field(default="", metadata={"help": POLICY_HELP})
     eye_cameras: bool = field(
         default=False, metadata={"help": "gaze from pictures of the eyes, not from an eye tracker"}
     )
@@ -112,6 +114,7 @@ class BringupArguments(CommonArguments):
     """Arguments of ``bringup``."""
 
     robot: str = field(default="", metadata={"help": "name or robot.yaml of the arm to command", "needed": True})
+    policy: str = field(default="", metadata={"help": POLICY_HELP})
     source: str = field(
         default="", metadata={"help": "webcam:N, which has no gaze; empty: camera and eye tracker publish themselves"}
     )
@@ -162,7 +165,7 @@ def _assistance(arguments: Any, mode: str, surface: str, **model: str) -> list[N
         NodeSpec("vlm_node", "vlm", {"mode": mode}, _given(arguments, checkpoint="checkpoint", **model)),
         NodeSpec("gaze_node", "gaze", {"mode": mode}),
         NodeSpec("gaze_target_node", "gaze_target", {"mode": mode, "surface": surface}, robot),
-        NodeSpec("assist_policy_node", "assist_policy", given=robot),
+        NodeSpec("assist_policy_node", "assist_policy", given=robot | _policy(arguments)),
     ]
 
 
@@ -174,9 +177,14 @@ def _eye_gaze(arguments: Any, wanted: bool, mode: str, **more: str) -> list[Node
     return [NodeSpec("eye_gaze_node", "eye_gaze", {"mode": mode}, given)] if wanted else []
 
 
+def _policy(arguments: Any) -> dict[str, Value]:
+    return _given(arguments, policy="policy") if hasattr(arguments, "policy") else {}
+
+
 def sim(arguments: SimArguments) -> Deployment:
-    """The simulated kitchen, wearer and robot."""
+    """The simulated kitchen, wearer and robot, whose eye is drawn where a policy looks through it."""
     given = _given(arguments, seed="seed", robot="robot", eye_cameras="eye_cameras")
+    given |= {"robot_eye": True} if arguments.policy else {}
     simulator = NodeSpec("simulator_node", "simulator", given=given)
     eyes = _eye_gaze(arguments, arguments.eye_cameras, "live")
     return _graph("sim", arguments, True, [*_assistance(arguments, "live", "depth"), *eyes, simulator])

@@ -35,9 +35,9 @@ from gaze_vlm_ros.types import NS_PER_S, Frame, GazeSample, JointState, JointTra
 
 TICK_S = 0.008
 """Two steps of physics: how often the wearer moves and the servos are told."""
-_REST_TARGET_M = np.array([0.0, 0.02, 0.74])
+REST_TARGET_M = np.array([0.0, 0.02, 0.74])
 _LAYOUTS = 8
-_HAND_REST_M = np.array([0.22, -0.36, 0.78])
+HAND_REST_M = np.array([0.22, -0.36, 0.78])
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,10 @@ class Simulation:
         for thing, state in states.items():
             apply_state(self.model, thing, state)
         person = Person.sample(draw[2], config.eye_head_coupling)
-        rest_target = _REST_TARGET_M + [self.layout.head_m[0], 0.0, 0.0]
+        rest_target = REST_TARGET_M + [self.layout.head_m[0], 0.0, 0.0]
         eyes = Eyes(draw[2], self.layout.head_m, rest_target, person.eyes, self.layout.camera_mount)
         scene = Scene(self.layout, self.data, eyes.mouth_m)
-        self.wearer = Wearer(draw[2], person, eyes, Intentions(draw[3], self.things, states), scene, _HAND_REST_M)
+        self.wearer = Wearer(draw[2], person, eyes, Intentions(draw[3], self.things, states), scene, HAND_REST_M)
         self.tracker = EyeTracker(tracker, draw[5], self.camera)
         self.body = Body(self.model, self.data, self.layout)
         self.body.place(self.wearer)

@@ -19,6 +19,9 @@ _EYE_CAMERAS = (names.EYE_RIG, *names.EYE_IMAGES.values())
 _OF_EYES = {"gaze": (names.GAZE_SAMPLE,), "pictures": _EYE_CAMERAS, "nothing": ()}
 """What a source or the simulator publishes of the eyes."""
 _SURFACES = {"depth": (names.SCENE_DEPTH,), "plane": (), "robot_depth": (names.ROBOT_DEPTH, names.ROBOT_INFO)}
+_SEEN_BY_EYE = {
+    "views": (names.ROBOT_EYE_VIEWS, names.ROBOT_EYE_DIRECTION), "camera": (names.ROBOT_IMAGE, names.ROBOT_INFO)
+}  # fmt: skip
 _OF_EVERY_NODE = ("/rosout", "/parameter_events")
 _PARAMETERS = tuple(
     f"~/{name}"
@@ -105,6 +108,12 @@ def access_of(spec: NodeSpec, deployment: Deployment) -> Access:
     if spec.name in ("simulator", "source"):
         says += _OF_EYES["pictures" if spec.given.get("eye_cameras") else str(spec.given.get("eyes", "gaze"))]
         reads += (names.EYE_TARGET,) if spec.given.get("eye_cameras") else ()
+    if spec.given.get("policy"):
+        says += (names.POLICY_OPENING, names.ROBOT_EYE_COMMAND)
+        reads += _SEEN_BY_EYE[str(spec.parameters.get("eye_source", "views"))]
+    if spec.given.get("robot_eye"):
+        says += (names.ROBOT_EYE_VIEWS, names.ROBOT_EYE_DIRECTION)
+        reads += (names.ROBOT_EYE_COMMAND,)
     if spec.name == "gaze_target":
         reads += _SURFACES[str(spec.parameters["surface"])]
     return Access(

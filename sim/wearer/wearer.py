@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,9 @@ _NOTICE_AFTER_S, _NOTICE_GAP_S, _BUSY_S = 0.2, 2.5, 0.35
 class Wearer:
     """Call ``advance`` once per tick, at 100 Hz or faster, with rising times; all that is public is of the last tick.
 
-    ``eyes`` come ready made (they know the seat); ``rest_m`` (3,) is where the right hand rests. Positions are in the
-    world frame. Equal generators, minds and worlds give equal lives, whoever looks on.
+    ``eyes`` come ready made (they know the seat); ``rest_m`` (3,) is where the right hand rests; ``things_move`` as for
+    the ``Planner``. Positions are in the world frame. Equal generators, minds and worlds give equal lives, whoever
+    looks on.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Wearer:
         intentions: Intentions,
         world: World,
         rest_m: np.ndarray = HAND_REST_M,
+        things_move: bool = False,
     ) -> None:
         self.person, self.eyes = person, eyes
         self._rng, self._world = rng, world
@@ -72,7 +75,9 @@ class Wearer:
         self._left_rest = pose_at(self._rest_m * _MIRROR, self._left_shoulder_m)
         self._left = self._left_from = self._left_rest
         self._left_since_s = -2.0 * _LEFT_S
-        self._planner = Planner(rng, person, intentions, world, self._rest_m, self._shoulder_m, eyes.mouth_m)
+        self._planner = Planner(
+            rng, person, intentions, world, self._rest_m, self._shoulder_m, eyes.mouth_m, things_move
+        )
         self._plan_ahead()
         self._motion: Motion = stay(self._pose)
         self._begin(self._phases[0])
@@ -142,6 +147,16 @@ class Wearer:
         self.eyes.look_at(self._last_glance.aim if point_m is None else np.array(point_m, dtype=float), self._now_s)
 
     # --- time
+
+    def postpone(self, dt_s: float) -> None:
+        """Waits: the hand stays where it is on its way, and all that was to come comes ``dt_s`` later."""
+        self._phases = deque(
+            replace(phase, start_s=phase.start_s + dt_s, end_s=phase.end_s + dt_s) for phase in self._phases
+        )
+        self._contacts = deque(replace(contact, time_s=contact.time_s + dt_s) for contact in self._contacts)
+        self._changes = deque((time_s + dt_s, thing, state) for time_s, thing, state in self._changes)
+        self._glances = deque(replace(glance, time_s=glance.time_s + dt_s) for glance in self._glances)
+        self._planner.postpone(dt_s)
 
     def advance(self, now_s: float, dt_s: float) -> None:
         """Lives up to ``now_s``, ``dt_s`` after the call before."""
