@@ -118,6 +118,8 @@ class GazeNode(ManagedNode):
         samples = self._buffer.window(end_ns, end_ns - self._done_ns - 1)
         if self._filter is None and not self._measured(samples):
             return
+        if self._too_slow:
+            self._find_movements(self.parameters.rate_hz or self._buffer.rate_hz)
         self._slip.on_gaze(samples)
         for sample in samples:
             self._filtered.publish(gaze_message(self._filter.update(sample), self._frame_id))
@@ -133,12 +135,18 @@ class GazeNode(ManagedNode):
                 return False
             rate_hz = NS_PER_S / float(np.median(np.diff([sample.stamp_ns for sample in samples])))
         self._filter = GazeFilter(GazeFilterSettings.for_rate(rate_hz))
-        try:
-            self._detector = EyeMovementDetector(DetectorSettings.for_rate(rate_hz), self._camera)
-        except RateTooLow as error:
-            self._too_slow = str(error)
+        self._find_movements(rate_hz)
+        if self._too_slow:
             self.get_logger().warning(self._too_slow)
         return True
+
+    def _find_movements(self, rate_hz: float) -> None:
+        """From now on, where gaze is fast enough; a camera may become so only after a graph has started."""
+        try:
+            self._detector = EyeMovementDetector(DetectorSettings.for_rate(rate_hz), self._camera)
+            self._too_slow = ""
+        except RateTooLow as error:
+            self._too_slow = str(error)
 
     def _publish(self, movements: list, stamp_ns: int) -> None:
         for movement in movements:

@@ -62,7 +62,7 @@ class SimulatorParameters(Parameters):
     robot_eye_m: tuple[float, ...] = parameter((-0.1, 0.24, 0.46), "where the eye is in the robot's base", unit="m")
     arm_governor: bool = parameter(True, "arm this graph's own governor once it accepts; the arm is simulated")
     eye_cameras: bool = parameter(False, "give pictures of the wearer's eyes instead of an eye tracker's gaze")
-    eye_rate_hz: float = parameter(30.0, "rate of the eye cameras; a pair takes 12 ms", unit="Hz", low=5, high=120)
+    eye_rate_hz: float = parameter(30.0, "rate of the eye cameras; a pair takes 8 ms", unit="Hz", low=5, high=120)
     publish_clock: bool = parameter(False, "publish /clock, and stamp with simulated time")
 
 

@@ -77,6 +77,17 @@ def test_at_a_camera_too_slow_the_gaze_goes_on_without_eye_movements(lab):
     assert "25 Hz" in node._figures()["eye movements"]
 
 
+def test_a_camera_that_is_slow_at_first_gives_eye_movements_once_it_is_fast_enough(lab):
+    play, node, _ = lab
+    slow = stare(10.0, (LEFT, 4.5))
+    play(slow, len(slow))
+    assert node._detector is None
+    fast = stare(30.0, (LEFT, 6.0), (RIGHT, 1.0), (LEFT, 1.0), first_ns=slow[-1].stamp_ns + 33_000_000)
+    _, movements = play(fast, len(slow) + len(fast))
+    assert [movement.kind for movement in movements].count(EyeMovementKind.SACCADE) == 2
+    assert "eye movements" not in node._figures()
+
+
 def test_lost_and_repeated_samples_are_counted_and_come_once(lab):
     play, node, _ = lab
     samples = stare(200.0, (LEFT, 1.0))

@@ -24,7 +24,7 @@ def test_the_eyes_drawn_look_where_the_wearer_does(simulation):
         head_T_world = invert_transform(simulation.wearer.eyes.world_T_head())
         gaze_m = transform_points(head_T_world, simulation.wearer.eyes.gaze_point_m())
         for side, image in drawn.items():
-            assert image.image.shape == (192, 192) and image.labels.side == side
+            assert image.image.shape == (96, 96) and image.labels.side == side
             way = gaze_m - 1e-3 * eyes.person.eyeball_centre_mm(side)
             assert np.degrees(angle_between(image.labels.in_head.visual_axis, way / np.linalg.norm(way))) < 1.0
             assert image.labels.openness == pytest.approx(moment.openness)
