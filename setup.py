@@ -67,6 +67,7 @@ setup(
         "aria": ["projectaria-tools>=2.3,<3"],
         "neon": ["pupil-labs-neon-recording>=2.1,<3", "pupil-labs-realtime-api>=1.5"],
         "tensorboard": ["tensorboard>=2.15"],
+        "lerobot": ["lerobot>=0.4,<1"],
         "mcap": ["mcap>=1.2", "mcap-ros2-support>=0.5", "rosbags>=0.10"],
     },
     zip_safe=False,

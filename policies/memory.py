@@ -82,6 +82,11 @@ class ThingMemory:
         known = self._known.get(label)
         return known if known is not None and now_ns - known.seen_ns <= self.settings.max_age_s * NS_PER_S else None
 
+    @property
+    def looked(self) -> tuple[str, int]:
+        """The thing looked at last, and when; ("", 0) before the first look."""
+        return self._looked[0], self._looked[2]
+
     def dwell_s(self, label: str, now_ns: int) -> float:
         """How long [s] the wearer has been looking at ``label``; 0 where the last look was at something else, or is
         longer ago than ``look_gap_s``."""

@@ -34,9 +34,10 @@ class Scene:
 
     def spot_for(self, thing: str, place: str) -> np.ndarray:
         near = self.position_of(thing) if place == TABLE else None
-        return free_spot(self._layout, place, thing, {other: self._pose_of(other) for other in self._looks}, near)
+        return free_spot(self._layout, place, thing, {other: self.pose_of(other) for other in self._looks}, near)
 
-    def _pose_of(self, thing: str) -> np.ndarray:
+    def pose_of(self, thing: str) -> np.ndarray:
+        """Pose (4, 4) of the thing now."""
         body, pose = self._data.body(thing), np.eye(4)
         pose[:3, :3], pose[:3, 3] = body.xmat.reshape(3, 3), body.xpos
         return pose

@@ -12,6 +12,7 @@ from gaze_vlm_ros.sim.devices.presets import SceneOptics
 from gaze_vlm_ros.sim.devices.warp import SceneWarp
 from gaze_vlm_ros.sim.labels.shot import SceneIndex, Shot, take_shot
 from gaze_vlm_ros.sim.render import Offscreen
+from gaze_vlm_ros.sim.robot_eye import RobotEye
 from gaze_vlm_ros.types import CameraModel
 
 VIEW_ASPECT = 4.0 / 3.0
@@ -66,6 +67,11 @@ class SceneCamera:
         """The picture of the camera ``drawn`` with everything that exact labels are made from."""
         self._go_to(snapshot)
         return take_shot(self._model, self._data, self._renderer(), kitchen.CAMERA, self.drawn)
+
+    def eye_views(self, snapshot: Snapshot, eye: RobotEye) -> np.ndarray:
+        """What the robot's ``eye`` sees, (3, 64, 64, 3) uint8, fine to coarse."""
+        self._go_to(snapshot)
+        return eye.render(self._model, self._data)
 
     def close(self) -> None:
         if self._offscreen is not None:

@@ -18,6 +18,7 @@ from gaze_vlm_ros.sim.arm import SimulatedArm
 from gaze_vlm_ros.sim.body import Body
 from gaze_vlm_ros.sim.devices.presets import tracker_preset
 from gaze_vlm_ros.sim.devices.tracker import EyeTracker, TrueEyes
+from gaze_vlm_ros.sim.eye_images.live import EyeMoment
 from gaze_vlm_ros.sim.eyes import Eyes
 from gaze_vlm_ros.sim.intentions import Intentions
 from gaze_vlm_ros.sim.intentions.sampling import sample_things
@@ -34,9 +35,9 @@ from gaze_vlm_ros.types import NS_PER_S, Frame, GazeSample, JointState, JointTra
 
 TICK_S = 0.008
 """Two steps of physics: how often the wearer moves and the servos are told."""
-_REST_TARGET_M = np.array([0.0, 0.02, 0.74])
+REST_TARGET_M = np.array([0.0, 0.02, 0.74])
 _LAYOUTS = 8
-_HAND_REST_M = np.array([0.22, -0.36, 0.78])
+HAND_REST_M = np.array([0.22, -0.36, 0.78])
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,10 @@ class Simulation:
         for thing, state in states.items():
             apply_state(self.model, thing, state)
         person = Person.sample(draw[2], config.eye_head_coupling)
-        rest_target = _REST_TARGET_M + [self.layout.head_m[0], 0.0, 0.0]
+        rest_target = REST_TARGET_M + [self.layout.head_m[0], 0.0, 0.0]
         eyes = Eyes(draw[2], self.layout.head_m, rest_target, person.eyes, self.layout.camera_mount)
         scene = Scene(self.layout, self.data, eyes.mouth_m)
-        self.wearer = Wearer(draw[2], person, eyes, Intentions(draw[3], self.things, states), scene, _HAND_REST_M)
+        self.wearer = Wearer(draw[2], person, eyes, Intentions(draw[3], self.things, states), scene, HAND_REST_M)
         self.tracker = EyeTracker(tracker, draw[5], self.camera)
         self.body = Body(self.model, self.data, self.layout)
         self.body.place(self.wearer)
@@ -189,6 +190,17 @@ class Simulation:
         return TrueEyes(
             eyes.gaze_point_m(time_s), eyes.eye_centres_m(time_s), eyes.world_T_camera(time_s), eyes.blinking(time_s)
         )
+
+    def eye_moment(self) -> EyeMoment:
+        """What an eye camera would see now."""
+        eyes = self.wearer.eyes
+        target = transform_points(invert_transform(eyes.world_T_head()), eyes.gaze_point_m())
+        return EyeMoment(self.time_s, target, eyes.lid_opening())
+
+    def ask_to_look(self, point_m: np.ndarray | None) -> None:
+        """Asks the wearer to look at a point (3,) of the robot's base, and to stay there; None: to go on as before."""
+        point = None if point_m is None else transform_points(invert_transform(self._base_T_world), point_m)
+        self.wearer.ask_to_look(point)
 
     def gaze_samples(self) -> list[GazeSample]:
         """What has arrived from the eye tracker since the last call, with the device's errors, losses and delay."""

@@ -31,7 +31,9 @@ from gaze_vlm_ros.nodes.conversions.images import camera_info_message
 from gaze_vlm_ros.nodes.conversions.robot import joint_state_message, trajectory_from, wearer_message
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.pictures import Pictures
+from gaze_vlm_ros.nodes.robot_eye_topics import RobotEyeTopics
 from gaze_vlm_ros.nodes.run import run
+from gaze_vlm_ros.nodes.simulated_eyes import SimulatedEyes
 from gaze_vlm_ros.sim.scene_camera import Snapshot
 from gaze_vlm_ros.sim.simulation import TICK_S, Simulation, SimulationConfig
 from gaze_vlm_ros.types import NS_PER_S
@@ -40,6 +42,7 @@ WEARER_EVERY, TRUTH_EVERY = 5, 12
 """Ticks of the world between two messages: 25 and 10 Hz; joint states come with each, at 125 Hz."""
 LARGEST_LAG_S = 0.05
 """Behind the real time by more than this, the world pauses instead of hurrying after it."""
+OF_THE_WORLD = ("seed", "robot", "width", "height", "things", "tracker", "device_optics")
 POSE_COVARIANCE = np.diag([1e-6] * 3 + [1e-6] * 3)
 
 
@@ -55,7 +58,11 @@ class SimulatorParameters(Parameters):
     width: int = parameter(640, "width of the scene camera", unit="px", low=64, high=1920)
     height: int = parameter(480, "height of the scene camera", unit="px", low=64, high=1200)
     frame_rate_hz: float = parameter(15.0, "rate of colour and depth", unit="Hz", low=1, high=60)
+    robot_eye: bool = parameter(False, "draw what the robot's eye sees, with each frame")
+    robot_eye_m: tuple[float, ...] = parameter((-0.1, 0.24, 0.46), "where the eye is in the robot's base", unit="m")
     arm_governor: bool = parameter(True, "arm this graph's own governor once it accepts; the arm is simulated")
+    eye_cameras: bool = parameter(False, "give pictures of the wearer's eyes instead of an eye tracker's gaze")
+    eye_rate_hz: float = parameter(30.0, "rate of the eye cameras; a pair takes 12 ms", unit="Hz", low=5, high=120)
     publish_clock: bool = parameter(False, "publish /clock, and stamp with simulated time")
 
 
@@ -66,28 +73,20 @@ class SimulatorNode(ManagedNode):
 
     def _setup(self) -> None:
         p = self.parameters
-        self.simulation = Simulation(
-            SimulationConfig(
-                seed=p.seed,
-                robot=p.robot,
-                width=p.width,
-                height=p.height,
-                things=p.things,
-                tracker=p.tracker,
-                device_optics=p.device_optics,
-            )
-        )
+        self.simulation = Simulation(SimulationConfig(**{name: getattr(p, name) for name in OF_THE_WORLD}))
         self._base, self._camera_frame = self.simulation.base_frame, self.simulation.camera.frame_id
         self._snapshots: queue.Queue[tuple[Snapshot, int, np.ndarray]] = queue.Queue(maxsize=1)
-        self._slips = self._undrawn = 0
-        self._still_s = 0.0
-        self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
+        self._slips, self._undrawn, self._still_s = 0, 0, 0.0
+        self._eyes = SimulatedEyes(self, self.simulation, p.eye_rate_hz) if p.eye_cameras else None
+        self._gaze = None if p.eye_cameras else self.advertise(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
         self._joints = self.advertise(JointState, names.JOINT_STATES, qos.SAMPLES)
         self._wearer = self.advertise(WearerState, names.WEARER_STATE, qos.RESULT)
         self._truth = self.advertise(SimTruth, names.SIM_TRUTH, qos.RESULT)
         self._pose = self.advertise(PoseWithCovarianceStamped, names.SCENE_POSE, qos.SAMPLES)
         self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.SAMPLES)
         self._pictures = Pictures(self, qos.SENSOR)
+        eye = RobotEyeTopics(self, self.simulation, np.array(p.robot_eye_m)) if p.robot_eye else None
+        self._publish_eye = eye.publish if eye else lambda *_: None
         self._clock_publisher = self.advertise(Clock, "/clock", qos.SENSOR) if p.publish_clock else None
         self._take_trajectory = self.inbox(
             JointTrajectory, names.CONTROLLER_TRAJECTORY, self._on_trajectory, qos.RESULT
@@ -151,8 +150,11 @@ class SimulatorNode(ManagedNode):
         stamp_ns = self._ros_ns(self.simulation.time_s)
         if self._clock_publisher is not None:
             self._clock_publisher.publish(Clock(clock=time_message(stamp_ns)))
+        if self._eyes is not None:
+            self._eyes.tick(step, stamp_ns)
         for sample in self.simulation.gaze_samples():
-            self._gaze.publish(gaze_message(sample, self._camera_frame, sample.stamp_ns + self._offset_ns))
+            if self._gaze is not None:
+                self._gaze.publish(gaze_message(sample, self._camera_frame, sample.stamp_ns + self._offset_ns))
         self._joints.publish(joint_state_message(self.simulation.joint_state(stamp_ns)))
         if step % WEARER_EVERY == 0:
             self._wearer.publish(wearer_message(self.simulation.wearer_state(), self._base, stamp_ns))
@@ -200,6 +202,7 @@ class SimulatorNode(ManagedNode):
                 self._pose.publish(camera_pose_message(stamp_ns, base_T_camera, POSE_COVARIANCE, self._base))
                 self._info.publish(camera_info_message(self.simulation.camera, stamp_ns))
                 self._pictures.publish(frame, stamp_ns, self._camera_frame)
+                self._publish_eye(snapshot, stamp_ns)
         finally:
             self.simulation.close()
 

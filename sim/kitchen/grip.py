@@ -43,7 +43,7 @@ def grasp(model: mujoco.MjModel, data: mujoco.MjData, thing: str, relative_pose:
     model.eq_data[weld, 3:6], model.eq_data[weld, 6:10] = relative_pose[:3, 3], quat
     model.eq_obj2id[weld] = body
     data.eq_active[weld] = 1
-    _touches(model, thing, False)
+    set_touching(model, thing, False)
     _wake(model, data)
 
 
@@ -54,7 +54,7 @@ def release(model: mujoco.MjModel, data: mujoco.MjData) -> None:
         return
     data.eq_active[model.equality(GRIP).id] = 0
     data.joint(f"{thing}/free").qvel[:] = 0.0
-    _touches(model, thing, True)
+    set_touching(model, thing, True)
     _wake(model, data)
 
 
@@ -84,7 +84,8 @@ def _pose_of(data: mujoco.MjData, body: str) -> np.ndarray:
     return pose
 
 
-def _touches(model: mujoco.MjModel, thing: str, touches: bool) -> None:
+def set_touching(model: mujoco.MjModel, thing: str, touches: bool) -> None:
+    """Whether ``thing`` touches things and rims; what is carried does not."""
     hull = model.geom(f"{thing}/hull")
     hull.contype = THING_CONTACT if touches else 0
     hull.conaffinity = THING_CONTACT | RIM_CONTACT if touches else 0

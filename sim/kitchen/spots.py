@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from gaze_vlm_ros.language import TABLE
 from gaze_vlm_ros.sim.kitchen.footprint import Footprint, yaw_of
 from gaze_vlm_ros.sim.kitchen.layout import Layout
-from gaze_vlm_ros.sim.kitchen.placing import TABLE_TOP_M, Place
+from gaze_vlm_ros.sim.kitchen.placing import TABLE_TOP_M, NoRoomError, Place
 
 _GAP_M = 0.006
 """Least distance to what stands there already."""
@@ -53,12 +53,14 @@ def free_spot(
     thing: str,
     poses: Mapping[str, np.ndarray],
     near_m: np.ndarray | None = None,
+    allowed: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Centre (3,) of ``thing``, upright with its present heading, once it rests on ``place`` [m].
 
     The freest spot, or of those with room the one nearest to ``near_m`` (2,) or (3,). Where there is no room the thing
     comes to stand on what is there: low, on few, and in the middle of a flat one if possible. ``poses`` (4, 4) are
-    those of all things now, in the world.
+    those of all things now, in the world. ``allowed`` tells of points (N, 3) which (N,) may be used at all; raises
+    NoRoomError where that is none.
     """
     look = layout.look_of(thing)
     yaw = yaw_of(poses[thing])
@@ -66,6 +68,10 @@ def free_spot(
     upright[:2, :2] = [[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]
     mine = Footprint.of_hull(look, upright)
     spots = _table_spots(layout) if place == TABLE else _spots_within(layout.place_named(place), mine)
+    if allowed is not None:
+        spots = spots[allowed(spots)]
+        if not len(spots):
+            raise NoRoomError(f"no spot on the {place} may be used for the {thing}")
     yaws = np.full(len(spots), yaw)
     room, height = np.full(len(spots), _ENOUGH_M), spots[:, 2].copy()
     below, steady = np.zeros(len(spots), int), np.zeros(len(spots), bool)

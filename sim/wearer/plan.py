@@ -29,7 +29,8 @@ _BESIDE_M = np.array([-0.09, -0.02, 0.02])
 class Planner:
     """Turns the steps of ``intentions`` into plans, one after the other, each from where the last one ends.
 
-    ``rest_m`` (3,) is where the right hand rests, ``mouth`` gives the point (3,) before the mouth.
+    ``rest_m`` (3,) is where the right hand rests, ``mouth`` gives the point (3,) before the mouth. With
+    ``things_move`` somebody else may move things too: then the hand goes to where they are in the end.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class Planner:
         rest_m: np.ndarray,
         shoulder_m: np.ndarray,
         mouth: Callable[[], np.ndarray],
+        things_move: bool = False,
     ) -> None:
+        self._things_move = things_move
         self._rng, self._person, self._intentions, self._world = rng, person, intentions, world
         self._rest_m, self._shoulder_m, self._mouth = rest_m, shoulder_m, mouth
         self._states = dict(intentions.states)
@@ -50,6 +53,13 @@ class Planner:
         self._hand_m = rest_m
         self._in_hand = ""
         self._placed: tuple[str, np.ndarray, float] = ("", rest_m, 0.0)
+
+    def postpone(self, dt_s: float) -> None:
+        """All that is planned from now on begins ``dt_s`` later."""
+        self._clock_s += dt_s
+        self._free_s += dt_s
+        thing, spot_m, until_s = self._placed
+        self._placed = thing, spot_m, until_s + dt_s
 
     def next_plan(self, now_s: float) -> Plan:
         """The plan of the next step; it begins where the last one ends."""
@@ -157,18 +167,19 @@ class Planner:
     def _carry(self, step: Step, goal: Callable[[], np.ndarray], use: Use | None = None) -> None:
         """Brings the held thing to ``goal``, where it is put down or used; gaze is there first."""
         thing, at_mouth = step.object, use is not None and use.at_mouth
+        follows = at_mouth or (self._things_move and step.place in OBJECT_KINDS)
         settled: list[np.ndarray] = []
 
         def place() -> np.ndarray:
-            """The goal, fixed as soon as the eyes or the hand need it; that of the moment at the mouth."""
-            if at_mouth or not settled:
+            """The goal, fixed as soon as the eyes or the hand need it; where it may move, that of the moment."""
+            if follows or not settled:
                 settled[:] = [goal()]
             return settled[0]
 
         duration_s = self._travel_s(goal(), 1.0, 1.3)
         aim = place if step.place and not at_mouth else None
         self._watching.guide(thing, aim, self._free_s, self._clock_s + duration_s, at_mouth)
-        begin = travel(lambda: self._pose(place(), use.pitch_rad if use else 0.0), 0.12, live=at_mouth)
+        begin = travel(lambda: self._pose(place(), use.pitch_rad if use else 0.0), 0.12, live=follows)
         steadies = self._left_hand(step, use) if use else None
         self._add(_carrying(step), duration_s, begin, carries=thing, opening=CLOSED, steadies=steadies)
 

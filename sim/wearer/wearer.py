@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,9 @@ _NOTICE_AFTER_S, _NOTICE_GAP_S, _BUSY_S = 0.2, 2.5, 0.35
 class Wearer:
     """Call ``advance`` once per tick, at 100 Hz or faster, with rising times; all that is public is of the last tick.
 
-    ``eyes`` come ready made (they know the seat); ``rest_m`` (3,) is where the right hand rests. Positions are in the
-    world frame. Equal generators, minds and worlds give equal lives, whoever looks on.
+    ``eyes`` come ready made (they know the seat); ``rest_m`` (3,) is where the right hand rests; ``things_move`` as for
+    the ``Planner``. Positions are in the world frame. Equal generators, minds and worlds give equal lives, whoever
+    looks on.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Wearer:
         intentions: Intentions,
         world: World,
         rest_m: np.ndarray = HAND_REST_M,
+        things_move: bool = False,
     ) -> None:
         self.person, self.eyes = person, eyes
         self._rng, self._world = rng, world
@@ -57,7 +60,7 @@ class Wearer:
         self.phase_count = 0
         """Grows by one with each change of the activity."""
         self.gaze_reason = "scan"
-        """Why the eyes are where they are: guide, scan, look-ahead, check, follow, use, read, distraction or robot."""
+        """Why the eyes are there: guide, scan, look-ahead, check, follow, use, read, distraction, robot or asked."""
         self._phases: deque[Phase] = deque()
         self._contacts: deque[Contact] = deque()
         self._changes: deque[Change] = deque()
@@ -65,13 +68,16 @@ class Wearer:
         self._glances: deque[Glance] = deque()
         self._last_glance = Glance(0.0, lambda: self._rest_m, "scan")
         self._noticed_s = -np.inf
+        self._asked = False
         self._now_s = 0.0
         self._pose = self._hand = pose_at(self._rest_m, self._shoulder_m)
         self._grip_local = np.zeros(3)
         self._left_rest = pose_at(self._rest_m * _MIRROR, self._left_shoulder_m)
         self._left = self._left_from = self._left_rest
         self._left_since_s = -2.0 * _LEFT_S
-        self._planner = Planner(rng, person, intentions, world, self._rest_m, self._shoulder_m, eyes.mouth_m)
+        self._planner = Planner(
+            rng, person, intentions, world, self._rest_m, self._shoulder_m, eyes.mouth_m, things_move
+        )
         self._plan_ahead()
         self._motion: Motion = stay(self._pose)
         self._begin(self._phases[0])
@@ -134,7 +140,23 @@ class Wearer:
             + later
         )
 
+    def ask_to_look(self, point_m: np.ndarray | None) -> None:
+        """Somebody asks for a look at ``point_m`` (3,): it lasts, whatever the hands do, until None is asked for."""
+        self._asked = point_m is not None
+        self.gaze_reason = "asked" if self._asked else self._last_glance.reason
+        self.eyes.look_at(self._last_glance.aim if point_m is None else np.array(point_m, dtype=float), self._now_s)
+
     # --- time
+
+    def postpone(self, dt_s: float) -> None:
+        """Waits: the hand stays where it is on its way, and all that was to come comes ``dt_s`` later."""
+        self._phases = deque(
+            replace(phase, start_s=phase.start_s + dt_s, end_s=phase.end_s + dt_s) for phase in self._phases
+        )
+        self._contacts = deque(replace(contact, time_s=contact.time_s + dt_s) for contact in self._contacts)
+        self._changes = deque((time_s + dt_s, thing, state) for time_s, thing, state in self._changes)
+        self._glances = deque(replace(glance, time_s=glance.time_s + dt_s) for glance in self._glances)
+        self._planner.postpone(dt_s)
 
     def advance(self, now_s: float, dt_s: float) -> None:
         """Lives up to ``now_s``, ``dt_s`` after the call before."""
@@ -220,6 +242,8 @@ class Wearer:
         while self._glances and now_s >= self._glances[0].time_s:
             due = self._glances.popleft()
         # A corrective saccade has just done what the next fixation on the same thing was to do.
+        if due is not None and self._asked:
+            self._last_glance, due = due, None
         if due is None or (due.reason == self.gaze_reason and self.eyes.resting_s(now_s) < _SETTLED_S):
             return
         self._last_glance, self.gaze_reason = due, due.reason

@@ -6,9 +6,11 @@ import pytest
 pytest.importorskip("rclpy")
 
 from action_msgs.msg import GoalStatus
+from geometry_msgs.msg import Vector3Stamped
 from rclpy.action import ActionClient
 from rclpy.node import Node
-from sensor_msgs.msg import JointState
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from gaze_vlm_msgs.action import Assist
@@ -17,13 +19,16 @@ from gaze_vlm_ros import types
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.assist_policy_node import AssistPolicyNode
 from gaze_vlm_ros.nodes.conversions.common import stamp_of
+from gaze_vlm_ros.nodes.conversions.images import rgb_message
 from gaze_vlm_ros.nodes.conversions.predictions import target_message
 from gaze_vlm_ros.nodes.conversions.robot import joint_state_message, trajectory_from
+from gaze_vlm_ros.nodes.eye_link import direction_message
+from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.robots.trajectory import sample
 
 ROBOT = RobotDescription.load("jaco")
-MUG_M = np.array([0.1, -0.35, 0.05])
+MUG_M = np.array([0.12, -0.35, 0.05])
 
 
 class Arm(Node):
@@ -114,3 +119,72 @@ def test_without_joint_states_the_policy_says_so_and_moves_nothing(lab):
     count = len(arm.trajectories)
     spin(arm, seconds=0.2)
     assert len(arm.trajectories) == count and arm.states[-1].mode == AssistState.BLOCKED
+
+
+# --- with a trained policy
+
+
+class Eye(Node):
+    """An eye that looks straight ahead at a grey world, with every frame."""
+
+    def __init__(self):
+        super().__init__("eye")
+        self.commands = []
+        self.directions = self.create_publisher(Vector3Stamped, names.ROBOT_EYE_DIRECTION, qos.RESULT)
+        self.views = self.create_publisher(Image, names.ROBOT_EYE_VIEWS, qos.SENSOR)
+        self.create_subscription(Vector3Stamped, names.ROBOT_EYE_COMMAND, self.commands.append, qos.RESULT)
+        self.create_timer(1 / 15, self.live)
+
+    def live(self):
+        now_ns = self.get_clock().now().nanoseconds
+        self.directions.publish(direction_message(np.array([0.8, 0.0, -0.6]), now_ns, ROBOT.base_frame))
+        self.views.publish(rgb_message(np.full((192, 64, 3), 120, np.uint8), now_ns, "robot_eye"))
+
+
+def bring_up(spin, folder, **changes):
+    node, arm, eye = AssistPolicyNode("assist_policy"), Arm(), Eye()
+    spin(node, seconds=0.0)
+    settings = {"policy": str(folder), **changes}
+    node.set_parameters([Parameter(name, value=value) for name, value in settings.items()])
+    assert node.trigger_configure().name == "SUCCESS" and node.trigger_activate().name == "SUCCESS"
+    spin(eye, seconds=0.0)
+    assert spin(arm, lambda: len(arm.states) > 3, 10.0)
+    return node, arm, eye
+
+
+@pytest.fixture
+def folder(tmp_path):
+    FoveatedPolicy(FoveatedConfig(name="tiny", eye_blocks=1, hand_blocks=1, hand_width=32)).save(tmp_path)
+    return tmp_path
+
+
+def test_a_trained_policy_moves_eye_and_arm_for_what_was_asked_for(spin, folder):
+    node, arm, eye = bring_up(spin, folder)
+    goal, feedback = ask(spin, arm, "mug")
+    assert goal.accepted
+    helping = AssistState.POINTING
+    assert spin(arm, lambda: any(m.feedback.state.mode == helping for m in feedback)), arm.states[-1].limited_by
+    assert spin(arm, lambda: len(eye.commands) > 3)
+    figures = node._figures()
+    assert float(figures["eye [Hz]"]) > 1 and float(figures["hand [Hz]"]) > 1
+    node.trigger_shutdown()
+    arm.client.destroy()
+
+
+def test_a_checkpoint_for_another_robot_is_named_and_the_node_stays_up_and_still(spin, folder):
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"joints": 6', '"joints": 5'))
+    node, arm, _ = bring_up(spin, folder)
+    assert arm.states[-1].mode == AssistState.BLOCKED and "5 joints" in arm.states[-1].limited_by
+    heard = len(arm.states)
+    spin(arm, seconds=0.3)
+    assert node.active and len(arm.states) > heard and not arm.trajectories
+    node.trigger_shutdown()
+    arm.client.destroy()
+
+
+def test_a_camera_elsewhere_than_the_policys_is_named(spin, folder):
+    node, arm, _ = bring_up(spin, folder, eye_at=[0.9, 0.0, 0.5, 0.0, 0.0, 0.0])
+    assert "is for an eye at" in arm.states[-1].limited_by and not arm.trajectories
+    node.trigger_shutdown()
+    arm.client.destroy()

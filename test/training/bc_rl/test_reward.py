@@ -16,6 +16,11 @@ def test_it_goes_from_the_demonstration_to_the_prediction_and_not_back():
     assert path_distance(beyond, shown).item() == pytest.approx(4 / 3, abs=1e-6)
 
 
+def test_a_path_of_a_whole_second_far_from_the_base_is_no_distance_from_itself():
+    shown = 3.0 + torch.rand(1, 30, 3, generator=torch.Generator().manual_seed(0))
+    assert path_distance(shown, shown).item() == 0.0
+
+
 def test_time_does_not_matter():
     shown = line((0, 0, 0), (1, 0, 0), (2, 0, 0))
     assert path_distance(shown, shown.flip(1)).item() == pytest.approx(0.0, abs=1e-6)

@@ -1,0 +1,7 @@
+"""Skills: trained policies that help, by name or folder, and when they may move."""
+
+from gaze_vlm_ros.policies.skills.assist import RefusedSkill, SkillAssist, SkillSettings
+from gaze_vlm_ros.policies.skills.load import load_skill, skill_names
+from gaze_vlm_ros.policies.skills.skill import Look, Skill, SkillError
+
+__all__ = ["Look", "RefusedSkill", "Skill", "SkillAssist", "SkillError", "SkillSettings", "load_skill", "skill_names"]

@@ -1,0 +1,70 @@
+"""When help begins, with what, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gaze_vlm_ros.policies.wants.evidence import Evidence
+from gaze_vlm_ros.policies.wants.weights import WantWeights
+from gaze_vlm_ros.types import NS_PER_S
+
+MAX_AGE_S = 1.5
+"""A prediction older than that is worth nothing."""
+
+
+@dataclass(frozen=True)
+class Want:
+    """The thing to help with ("" for none), how probable it is that it is wanted, and why, in words."""
+
+    label: str
+    probability: float
+    reason: str
+
+
+class WantDecision:
+    """Weighs ``evidence`` at each ``step``; evidence comes from outside."""
+
+    def __init__(self, weights: WantWeights, evidence: Evidence | None = None) -> None:
+        self.weights, self.evidence = weights, evidence or Evidence()
+        self._label, self._rising, self._since_ns = "", "", 0
+
+    def step(self, now_ns: int, candidates: Sequence[str]) -> Want:
+        """What to help with now. ``candidates`` are the things with which help is possible: known, out of the wearer's
+        reach. Help with one that is no candidate any more ends.
+        """
+        if problem := self._problem(now_ns):
+            self._label = self._rising = ""
+            return Want("", 0.0, problem)
+        things = sorted(candidates)
+        found = dict(zip(things, self.weights.probabilities(*self.evidence.features(things)), strict=True))
+        best = max(found, key=found.get, default="")
+        if not best:
+            self._label = self._rising = ""
+            return Want("", 0.0, "Nothing that the wearer could want is out of reach.")
+        self._rise(best if found[best] >= self.weights.start else "", now_ns)
+        if self._rising and now_ns - self._since_ns >= self.weights.persist_s * NS_PER_S:
+            self._label = self._rising
+        elif found.get(self._label, 0.0) < self.weights.keep:
+            self._label = ""
+        label = self._label or best
+        dwell_s = self.evidence.dwell_s(label)
+        looked = f", looked at for {dwell_s:.1f} s" if dwell_s > 0.0 else ""
+        sure = f"the {label} ({found[label]:.0%}{looked})"
+        return Want(
+            self._label,
+            float(found[label]),
+            f"The wearer wants {sure}." if self._label else f"Not sure enough of {sure}.",
+        )
+
+    def _rise(self, label: str, now_ns: int) -> None:
+        if label != self._rising:
+            self._rising, self._since_ns = label, now_ns
+
+    def _problem(self, now_ns: int) -> str:
+        stamp_ns = self.evidence.prediction_ns
+        if stamp_ns is None:
+            return "No event has been predicted yet."
+        if (age_s := (now_ns - stamp_ns) / NS_PER_S) > MAX_AGE_S:
+            return f"The last prediction is {age_s:.1f} s old."
+        return "The prediction is out of the model's domain." if self.evidence.out_of_domain else ""

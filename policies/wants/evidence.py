@@ -1,0 +1,105 @@
+"""What speaks for each thing being wanted next: predictions and gaze, each over several spans of time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from gaze_vlm_ros.language import OBJECT_KINDS
+from gaze_vlm_ros.types import NS_PER_S, Hypothesis, Prediction, PredictionKind
+
+GAZE_SPANS_S = (0.3, 1.0, 3.0)
+PREDICTION_SPAN_S = 0.8
+DWELL_GAP_S = 0.3
+"""A look away for less does not end a dwell: a blink, or one wrong label."""
+LONGEST_DWELL_S = 2.0
+_LONGEST_STEP_S = 0.1
+_LEAST = 0.005
+THING_FEATURES = (
+    "log probability now", "log probability lately", "named first",
+    *(f"gaze in {span:g} s" for span in GAZE_SPANS_S), "dwell",
+)  # fmt: skip
+NOTHING_FEATURES = ("always", "probability of no thing", "largest probability", "gaze on no thing in 1 s")
+
+
+def needed_thing(hypothesis: Hypothesis) -> str:
+    """The thing that must be within reach for ``hypothesis``, an event, to happen: what is picked up or pressed, or
+    what is in the hand is brought to; "" where none is."""
+    if hypothesis.verb in ("pick up", "press"):
+        return hypothesis.object
+    return hypothesis.place if hypothesis.place in OBJECT_KINDS else ""
+
+
+class Evidence:
+    """Accumulates predictions of events and looks at things; ``features`` says what they come to at a moment.
+
+    Probabilities and gaze fade with the time constants of this module (leaky integrators), so that nothing is kept but
+    a few numbers for each thing.
+    """
+
+    def __init__(self) -> None:
+        self._now: dict[str, float] = {}
+        self._lately: dict[str, float] = {}
+        self._first = ""
+        self.prediction_ns: int | None = None
+        self.out_of_domain = False
+        self._gaze: dict[float, dict[str, float]] = {span: {} for span in GAZE_SPANS_S}
+        self._gaze_ns: int | None = None
+        self._dwell: tuple[str, int, int] = ("", 0, 0)
+
+    def on_prediction(self, prediction: Prediction) -> None:
+        """Takes in an event; an activity, or one older than the latest, changes nothing."""
+        before = self.prediction_ns
+        if prediction.kind is not PredictionKind.EVENT or (before is not None and prediction.stamp_ns <= before):
+            return
+        now: dict[str, float] = {}
+        for hypothesis in prediction.hypotheses:
+            if (thing := needed_thing(hypothesis)) and math.isfinite(hypothesis.probability):
+                now[thing] = now.get(thing, 0.0) + hypothesis.probability
+        elapsed_s = math.inf if before is None else (prediction.stamp_ns - before) / NS_PER_S
+        _fade(self._lately, now, math.exp(-elapsed_s / PREDICTION_SPAN_S))
+        self._now, self.prediction_ns, self.out_of_domain = now, prediction.stamp_ns, prediction.out_of_domain
+        self._first = max(now, key=lambda thing: (now[thing], thing)) if now else ""
+
+    def on_look(self, label: str, stamp_ns: int) -> None:
+        """The wearer looks at ``label`` ("" for no thing); one older than the latest changes nothing."""
+        if self._gaze_ns is None:
+            self._gaze_ns = stamp_ns
+        elapsed_s = (stamp_ns - self._gaze_ns) / NS_PER_S
+        if elapsed_s < 0.0:
+            return
+        for span, levels in self._gaze.items():
+            _fade(levels, {label: 1.0}, math.exp(-min(elapsed_s, _LONGEST_STEP_S) / span))
+        self._gaze_ns = stamp_ns
+        looked, since_ns, until_ns = self._dwell
+        if label == looked:
+            self._dwell = label, since_ns, stamp_ns
+        elif stamp_ns - until_ns > DWELL_GAP_S * NS_PER_S:
+            self._dwell = label, stamp_ns, stamp_ns
+
+    def dwell_s(self, label: str) -> float:
+        """How long [s] the wearer has been looking at ``label``, up to now; 0 for what is not looked at."""
+        looked, since_ns, until_ns = self._dwell
+        return (until_ns - since_ns) / NS_PER_S if label == looked and label else 0.0
+
+    def features(self, things: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """For ``things`` (T, len(THING_FEATURES)), and for the case that none of them is wanted (NOTHING_FEATURES,)."""
+        mine = np.zeros((len(things), len(THING_FEATURES)))
+        for row, thing in enumerate(things):
+            mine[row] = [
+                math.log(self._now.get(thing, 0.0) + _LEAST),
+                math.log(self._lately.get(thing, 0.0) + _LEAST),
+                float(thing == self._first),
+                *(levels.get(thing, 0.0) for levels in self._gaze.values()),
+                min(self.dwell_s(thing), LONGEST_DWELL_S),
+            ]
+        probable = [self._now.get(thing, 0.0) for thing in things]
+        elsewhere = self._gaze[GAZE_SPANS_S[1]].get("", 0.0)
+        return mine, np.array([1.0, 1.0 - min(sum(probable), 1.0), max(probable, default=0.0), elsewhere])
+
+
+def _fade(levels: dict[str, float], new: dict[str, float], kept: float) -> None:
+    for thing in {**levels, **new}:
+        levels[thing] = kept * levels.get(thing, 0.0) + (1.0 - kept) * new.get(thing, 0.0)

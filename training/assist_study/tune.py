@@ -1,0 +1,166 @@
+"""Fits how evidence is weighed, and chooses when help starts, from logs of validation wearers alone.
+
+The weights maximise the likelihood of what was wanted next (a conditional logit with "none"). The thresholds are then
+those that save the wearers most time on wearers that the weights were not fitted to (two folds), among those with which
+wrong help and false starts stay within bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from gaze_vlm_ros.policies.wants import WantError, WantWeights
+from gaze_vlm_ros.policies.wants.evidence import NOTHING_FEATURES, THING_FEATURES
+from gaze_vlm_ros.training.assist_study.log import Moment
+
+MOST_WRONG, MOST_IDLE_PER_MIN = 0.04, 0.35
+"""Bounds for the choice of thresholds, a little below what is asked for on other wearers."""
+STARTS = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+PERSISTS_S = (0.0, 0.25, 0.5, 0.75)
+KEEP_SHARE = 0.5
+_RIDGE = 0.3
+_FOLDS = 2
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a pair of thresholds comes to on logs: seconds saved for each want, shares and rates as in the study."""
+
+    saved_s: float
+    coverage: float
+    wrong_share: float
+    idle_per_min: float
+
+
+def fit(moments: Sequence[Moment], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of things (F,) and of "none" (G,) for the input ``name``. Raises WantError without any moment."""
+    used = [one for one in moments if one.things]
+    if not used:
+        raise WantError("no moment with a thing out of reach was logged; log more wearers")
+    most = max(len(one.things) for one in used)
+    things = np.zeros((len(used), most, len(THING_FEATURES)))
+    present = np.zeros((len(used), most), bool)
+    nothing = np.array([one.evidence[name][1] for one in used])
+    for row, one in enumerate(used):
+        things[row, : len(one.things)] = one.evidence[name][0]
+        present[row, : len(one.things)] = True
+    chosen = np.array([one.wanted if one.wanted >= 0 else most for one in used])
+    count = len(THING_FEATURES)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = np.where(present, things @ weights[:count], -np.inf)
+        scores = np.column_stack([scores, nothing @ weights[count:]])
+        scores -= scores.max(1, keepdims=True)
+        shares = np.exp(scores)
+        shares /= shares.sum(1, keepdims=True)
+        rows = np.arange(len(used))
+        value = -np.log(np.maximum(shares[rows, chosen], 1e-12)).sum() + _RIDGE * weights @ weights
+        off = shares.copy()
+        off[rows, chosen] -= 1.0
+        slope = np.concatenate([np.einsum("nt,ntf->f", off[:, :-1], things), off[:, -1] @ nothing])
+        return value, slope + 2.0 * _RIDGE * weights
+
+    found = minimize(loss, np.zeros(count + len(NOTHING_FEATURES)), jac=True, method="L-BFGS-B")
+    return found.x[:count], found.x[count:]
+
+
+def tune(moments: Sequence[Moment], name: str, patience_s: float, request_s: float) -> tuple[WantWeights, Score]:
+    """Weights fitted to all of ``moments``, with thresholds chosen on held-out halves of them, and their score."""
+    seeds = np.unique([one.seed for one in moments])
+    if len(seeds) < _FOLDS:
+        raise WantError(f"at least {_FOLDS} wearers are needed to tune, got {len(seeds)}")
+    fold_of = {int(seed): number % _FOLDS for number, seed in enumerate(seeds)}
+    held_out: list[tuple[Moment, np.ndarray]] = []
+    for fold in range(_FOLDS):
+        weights = fit([one for one in moments if fold_of[one.seed] != fold], name)
+        judged = WantWeights(tuple(weights[0]), tuple(weights[1]), 1.0, 1.0, 0.0)
+        held_out += [(one, judged.probabilities(*one.evidence[name])) for one in moments if fold_of[one.seed] == fold]
+    best: tuple[float, float, float, Score] | None = None
+    for start in STARTS:
+        for persist_s in PERSISTS_S:
+            score = replay(held_out, start, persist_s, patience_s, request_s)
+            allowed = score.wrong_share <= MOST_WRONG and score.idle_per_min <= MOST_IDLE_PER_MIN
+            if allowed and (best is None or score.saved_s > best[0]):
+                best = score.saved_s, start, persist_s, score
+    if best is None:
+        raise WantError(f"no thresholds keep wrong help of {name} within bounds; log more wearers")
+    thing, nothing = fit(moments, name)
+    _, start, persist_s, score = best
+    return WantWeights(tuple(thing), tuple(nothing), start, KEEP_SHARE * start, persist_s), score
+
+
+def replay(
+    judged: Sequence[tuple[Moment, np.ndarray]], start: float, persist_s: float, patience_s: float, request_s: float
+) -> Score:
+    """What ``start`` and ``persist_s`` would have done, were each want served by the first start that is right.
+
+    ``judged``: moments with the probability of each of their things (T,).
+    """
+    saved: list[float] = []
+    covered = wrong = steps = false_starts = 0
+    idle_s = 0.0
+    for episode in _episodes(judged):
+        times = [one.time_s for one, _ in episode]
+        starts = list(_starts(episode, start, persist_s))
+        if episode[0][0].idle:
+            false_starts += len(starts)
+            idle_s += times[-1] - times[0]
+            continue
+        steps += max(one.step for one, _ in episode) + 1
+        wrong += len({one.step for one, label in starts if label != _wanted(one)})
+        for thing, since_s, before_s in _wants(episode):
+            right = [one.time_s for one, label in starts if label == thing and before_s < one.time_s]
+            begun_s = next((time for time in right if time <= since_s + patience_s + request_s), np.inf)
+            covered += begun_s <= since_s + patience_s
+            saved.append(since_s + request_s - min(begun_s, since_s + patience_s + request_s))
+    return Score(
+        float(np.sum(saved)) / max(len(saved), 1),
+        covered / max(len(saved), 1),
+        wrong / max(steps, 1),
+        false_starts / max(idle_s / 60.0, 1e-9),
+    )
+
+
+def _episodes(judged: Sequence[tuple[Moment, np.ndarray]]) -> Iterable[list[tuple[Moment, np.ndarray]]]:
+    found: dict[tuple[int, bool], list[tuple[Moment, np.ndarray]]] = {}
+    for one in judged:
+        found.setdefault((one[0].seed, one[0].idle), []).append(one)
+    return found.values()
+
+
+def _wanted(moment: Moment) -> str:
+    return moment.things[moment.wanted] if moment.wanted >= 0 else ""
+
+
+def _starts(
+    episode: Sequence[tuple[Moment, np.ndarray]], start: float, persist_s: float
+) -> Iterable[tuple[Moment, str]]:
+    """Each time at which help would start, with which thing; again only once that thing is out of the way."""
+    rising, since_s, begun = "", 0.0, ""
+    for moment, probability in episode:
+        best = int(np.argmax(probability)) if len(probability) else -1
+        label = moment.things[best] if best >= 0 and probability[best] >= start else ""
+        if label != rising:
+            rising, since_s = label, moment.time_s
+        if begun and begun not in moment.things:
+            begun = ""
+        if rising and rising != begun and moment.time_s - since_s >= persist_s:
+            begun = rising
+            yield moment, rising
+
+
+def _wants(episode: Sequence[tuple[Moment, np.ndarray]]) -> Iterable[tuple[str, float, float]]:
+    """Thing, since when it is lacked, and the time from which it was the next to be wanted."""
+    begun_s, known = -np.inf, ""
+    seen: set[tuple[str, float]] = set()
+    for moment, _ in episode:
+        thing = _wanted(moment)
+        if thing != known:
+            begun_s, known = moment.time_s - 1e-6, thing
+        if thing and np.isfinite(moment.lacked_since_s) and (thing, moment.lacked_since_s) not in seen:
+            seen.add((thing, moment.lacked_since_s))
+            yield thing, moment.lacked_since_s, begun_s
