@@ -70,7 +70,8 @@ class EyePolicy(nn.Module):
             keys = torch.cat([past[0], keys, image_keys], dim=2)
             values = torch.cat([past[1], values, image_values], dim=2)
             own = own + block.attend(block.queries(normed, turns), keys, values, mask) + block.mlp(normed)
-            images = block.pass_images(images, normed_images)
+            if block is not self.blocks[-1]:
+                images = block.pass_images(images, normed_images)
         return self.actor(own[:, :, 0]), self.critic(own[:, :, 1])[..., 0]
 
     def empty_memory(self, batch: int) -> EyeMemory:
@@ -95,7 +96,8 @@ class EyePolicy(nn.Module):
             all_keys = torch.cat([memory.keys[layer], keys, image_keys], dim=1)
             all_values = torch.cat([memory.values[layer], values, image_values], dim=1)
             own = own + block.attend(block.queries(normed, turns), all_keys, all_values) + block.mlp(normed)
-            images = block.pass_images(images, normed_images)
+            if block is not self.blocks[-1]:
+                images = block.pass_images(images, normed_images)
             memory.keys[layer] = _latest(memory.keys[layer], keys[:, :REMEMBERED], keep)
             memory.values[layer] = _latest(memory.values[layer], values[:, :REMEMBERED], keep)
         memory.step += 1

@@ -62,7 +62,8 @@ class HandSight(nn.Module):
             keys, values = torch.cat([keys, image_keys], dim=1), torch.cat([values, image_values], dim=1)
             found = block.attend(block.queries(normed, turns), keys, values)
             tokens = tokens + found + block.mlp(normed)
-            images = block.pass_images(images, normed_images)
+            if block is not self.blocks[-1]:
+                images = block.pass_images(images, normed_images)
         raw = self.out(tokens[:, -PLACES:])
         spread = raw[..., 7].clamp(-4.6, 1.0) - 1.6
         return torch.cat([raw[..., :3] * _OFFSET_M, raw[..., 3:7]], dim=-1), spread
