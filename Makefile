@@ -5,9 +5,10 @@ SEED ?= 0
 FULL ?=
 ENTER := .venv/bin/python scripts/enter.py
 RIVALS := .venv-rivals/installed
+EYE_RIVALS := .venv-eye-rivals/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo bench-sim bench-vlm bench-policy bench-safety lint clean distclean
+.PHONY: help setup test demo bench-sim bench-vlm bench-eyes bench-policy bench-safety lint clean distclean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -33,6 +34,10 @@ bench-vlm: ## Figures of the model, retrained small and streaming, one JSON line
 	@$(MAKE) --no-print-directory setup >&2
 	@$(ENTER) .venv/bin/python -m benchmarks.bench_vlm --seed $(SEED)
 
+bench-eyes: ## Figures of the eye-image estimators beside pye3d's, one JSON line; SEED= chooses the people
+	@$(MAKE) --no-print-directory $(EYE_RIVALS) >&2
+	@.venv/bin/python -m benchmarks.bench_eyes --seed $(SEED)
+
 bench-policy: ## Figures of acting and assisting from the shipped checkpoints, one JSON line; SEED= chooses the seed
 	@$(MAKE) --no-print-directory setup >&2
 	@$(ENTER) .venv/bin/python -m benchmarks.bench_policy --seed $(SEED)
@@ -41,6 +46,12 @@ $(RIVALS): benchmarks/requirements-rivals.txt | setup
 	@echo "  the rivals' environment, .venv-rivals ..."
 	@.venv/bin/python -m venv .venv-rivals
 	@.venv-rivals/bin/pip install --quiet --no-input --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+$(EYE_RIVALS): benchmarks/requirements-eye-rivals.txt | setup
+	@echo "  the eye rivals' environment, .venv-eye-rivals ..."
+	@.venv/bin/python -m venv .venv-eye-rivals
+	@.venv-eye-rivals/bin/pip install --quiet --no-input --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
 bench-safety: setup ## Figures of docs/safety.md, one JSON line; SEED= chooses the seed, FULL=1 the long counts
@@ -55,4 +66,4 @@ clean: ## Remove caches and build products; recordings and the environment stay
 	@find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## Remove the environment as well
-	@rm -rf .venv .venv-rivals
+	@rm -rf .venv .venv-rivals .venv-eye-rivals

@@ -7,6 +7,7 @@ complete in ``config/<deployment>.yaml``, which is made from it.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from gaze_vlm_ros.supervision import RESTARTS
 PARENT_VARIABLE = "GAZE_VLM_ROS_PARENT"
 """Set for each node by ``gaze-vlm-ros up`` to its process id: the node ends when that process does."""
 IMAGE_TRANSPORTS = ("raw", "compressed")
+EYE_TOPICS = "topics"
+"""An ``eye_source`` that is no device: a driver of the user's own publishes the pictures."""
 SCENE_IMAGE_KEPT = ("as_is", "faces_blurred", "none")
 _CHOICES = {"image_transport": IMAGE_TRANSPORTS, "scene_image": SCENE_IMAGE_KEPT}
 POLICY_HELP = "trained policy: a shipped name, or a folder of ours or LeRobot's; empty: the arm only points"
@@ -79,6 +82,8 @@ class CommonArguments:
     )
     participant: str = field(default="", metadata={"help": "pseudonym of the wearer in a recording, such as P07"})
     checkpoint: str = field(default="", metadata={"help": "folder of the model; empty: the shipped one"})
+    eye_checkpoint: str = field(default="", metadata={"help": "folder of the eye estimator; empty: the shipped one"})
+    calibration: str = field(default="", metadata={"help": "file of the wearer's eye calibration, read and written"})
     params: str = field(default="", metadata={"help": "parameter file to use instead of the deployment's own"})
 
 
@@ -89,6 +94,9 @@ class SimArguments(CommonArguments):
     seed: int = field(default=1, metadata={"help": "seed of the layout, the wearer and the noise"})
     robot: str = field(default="jaco", metadata={"help": "name or robot.yaml of the arm"})
     policy: str = field(default="", metadata={"help": POLICY_HELP})
+    eye_cameras: bool = field(
+        default=False, metadata={"help": "gaze from pictures of the eyes, not from an eye tracker"}
+    )
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,7 @@ class ReplayArguments(CommonArguments):
     path: str = field(default="", metadata={"help": "recording to replay: .vrs, Neon folder, .mcap", "needed": True})
     rate: float = field(default=1.0, metadata={"help": "speed of replay; 1 is as recorded"})
     robot: str = field(default="jaco", metadata={"help": "name or robot.yaml of the arm that would be commanded"})
+    eye_cameras: bool = field(default=False, metadata={"help": "gaze from the recorded pictures of the eyes"})
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,13 @@ class BringupArguments(CommonArguments):
     policy: str = field(default="", metadata={"help": POLICY_HELP})
     source: str = field(
         default="", metadata={"help": "webcam:N, which has no gaze; empty: camera and eye tracker publish themselves"}
+    )
+    eye_source: str = field(
+        default="",
+        metadata={
+            "help": "eye cameras: webcam:N (both eyes side by side), webcam:L,webcam:R, or topics, where somebody else "
+            "publishes eye_camera/*; empty: the eye tracker gives gaze itself"
+        },
     )
     image_transport: str = field(
         default="raw", metadata={"help": "which image topic of the camera is read: raw, compressed"}
@@ -153,24 +169,37 @@ def _assistance(arguments: Any, mode: str, surface: str, **model: str) -> list[N
     ]
 
 
+def _eye_gaze(arguments: Any, wanted: bool, mode: str, **more: str) -> list[NodeSpec]:
+    """What makes gaze of the pictures of eye cameras; nothing where it is not ``wanted``. ``more`` as in ``_given``."""
+    given = _given(arguments, checkpoint="eye_checkpoint", calibration="calibration", robot="robot", **more)
+    if not wanted and (unused := {"checkpoint": "eye_checkpoint", "calibration": "calibration"}.keys() & given):
+        raise GraphError(f"{' and '.join(sorted(unused))} of the eyes without eye cameras; turn them on as well")
+    return [NodeSpec("eye_gaze_node", "eye_gaze", {"mode": mode}, given)] if wanted else []
+
+
 def _policy(arguments: Any) -> dict[str, Value]:
     return _given(arguments, policy="policy") if hasattr(arguments, "policy") else {}
 
 
 def sim(arguments: SimArguments) -> Deployment:
     """The simulated kitchen, wearer and robot, whose eye is drawn where a policy looks through it."""
-    given = _given(arguments, seed="seed", robot="robot") | ({"robot_eye": True} if arguments.policy else {})
+    given = _given(arguments, seed="seed", robot="robot", eye_cameras="eye_cameras")
+    given |= {"robot_eye": True} if arguments.policy else {}
     simulator = NodeSpec("simulator_node", "simulator", given=given)
-    return _graph("sim", arguments, True, [*_assistance(arguments, "live", "depth"), simulator])
+    eyes = _eye_gaze(arguments, arguments.eye_cameras, "live")
+    return _graph("sim", arguments, True, [*_assistance(arguments, "live", "depth"), *eyes, simulator])
 
 
 def replay(arguments: ReplayArguments) -> Deployment:
     """A recording through the same nodes, frame by frame, with nothing lost; it ends by itself."""
     given = _given(arguments, location="path", rate="rate")
+    if arguments.eye_cameras:
+        given["eyes"] = "pictures"
     if arguments.record:
         given["recorded"] = True
     source = NodeSpec("source_node", "source", given=given)
-    return _graph("replay", arguments, True, [*_assistance(arguments, "replay", "depth"), source], "replay")
+    eyes = _eye_gaze(arguments, arguments.eye_cameras, "replay")
+    return _graph("replay", arguments, True, [*_assistance(arguments, "replay", "depth"), *eyes, source], "replay")
 
 
 def bringup(arguments: BringupArguments) -> Deployment:
@@ -180,8 +209,12 @@ def bringup(arguments: BringupArguments) -> Deployment:
     if arguments.board:
         given = _given(arguments, robot="robot", **transport)
         nodes.append(NodeSpec("registration_node", "registration", given=given))
+    nodes += _eye_gaze(arguments, bool(arguments.eye_source), "live", **transport)
+    if arguments.eye_source not in ("", EYE_TOPICS):
+        nodes.append(NodeSpec("eye_camera_node", "eye_camera", given=_given(arguments, location="eye_source")))
     if arguments.source:
-        nodes.append(NodeSpec("source_node", "source", given=_given(arguments, location="source")))
+        eyes = {"eyes": "nothing"} if arguments.eye_source else {}
+        nodes.append(NodeSpec("source_node", "source", given=_given(arguments, location="source") | eyes))
     return _graph("bringup", arguments, False, nodes)
 
 
@@ -230,7 +263,7 @@ def parameters_path(deployment: Deployment) -> Path:
     if not deployment.params:
         return resource(f"config/{deployment.name}.yaml")
     path = Path(deployment.params)
-    if not path.is_file():
+    if not os.path.isfile(path):  # false, not an error, for what can be no path
         raise GraphError(f"params:={path} is no file; config/{deployment.name}.yaml is one to start from")
     return path
 

@@ -69,6 +69,16 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class EyePicture:
+    """One picture of an eye camera. ``side`` is the wearer's "left" or "right"; ``grey`` is (H, W) uint8, upright."""
+
+    stamp_ns: int
+    side: str
+    grey: np.ndarray
+    sequence: int = 0
+
+
+@dataclass(frozen=True)
 class CameraPose:
     """Where the scene camera's optical frame is in the robot's base ``base_frame``.
 

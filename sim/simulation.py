@@ -18,6 +18,7 @@ from gaze_vlm_ros.sim.arm import SimulatedArm
 from gaze_vlm_ros.sim.body import Body
 from gaze_vlm_ros.sim.devices.presets import tracker_preset
 from gaze_vlm_ros.sim.devices.tracker import EyeTracker, TrueEyes
+from gaze_vlm_ros.sim.eye_images.live import EyeMoment
 from gaze_vlm_ros.sim.eyes import Eyes
 from gaze_vlm_ros.sim.intentions import Intentions
 from gaze_vlm_ros.sim.intentions.sampling import sample_things
@@ -189,6 +190,17 @@ class Simulation:
         return TrueEyes(
             eyes.gaze_point_m(time_s), eyes.eye_centres_m(time_s), eyes.world_T_camera(time_s), eyes.blinking(time_s)
         )
+
+    def eye_moment(self) -> EyeMoment:
+        """What an eye camera would see now."""
+        eyes = self.wearer.eyes
+        target = transform_points(invert_transform(eyes.world_T_head()), eyes.gaze_point_m())
+        return EyeMoment(self.time_s, target, eyes.lid_opening())
+
+    def ask_to_look(self, point_m: np.ndarray | None) -> None:
+        """Asks the wearer to look at a point (3,) of the robot's base, and to stay there; None: to go on as before."""
+        point = None if point_m is None else transform_points(invert_transform(self._base_T_world), point_m)
+        self.wearer.ask_to_look(point)
 
     def gaze_samples(self) -> list[GazeSample]:
         """What has arrived from the eye tracker since the last call, with the device's errors, losses and delay."""

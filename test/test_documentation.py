@@ -15,7 +15,7 @@ from transformers import AutoModelForImageTextToText
 from gaze_vlm_ros.cli import main as cli
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/world.md", "docs/data.md", "docs/architecture.md")
+PAGES = ("README.md", "docs/world.md", "docs/data.md", "docs/architecture.md", "docs/eyes.md")
 ELSEWHERE = "lerobot"
 """A library that has an environment of its own."""
 

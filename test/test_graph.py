@@ -99,6 +99,8 @@ def test_the_parameter_file_is_the_deployments_or_the_users(tmp_path):
     assert parameters_path(build("sim", {"params": str(own)})) == own
     with pytest.raises(GraphError, match=r"mine2\.yaml is no file"):
         parameters_path(build("sim", {"params": str(tmp_path / "mine2.yaml")}))
+    with pytest.raises(GraphError, match="is no file"):
+        parameters_path(build("sim", {"params": "x" * 5000}))
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -112,3 +114,42 @@ def test_a_replay_is_whole_or_fails():
     deployment = build("replay", {"path": "a.mcap"})
     assert deployment.restarts == deployment.nodes[-1].parameters["restarts"] == 0
     assert build("sim").restarts == build("sim").nodes[-1].parameters["restarts"] > 0
+
+
+def by_name(deployment, **given):
+    return {node.name: node for node in build(deployment, NEEDED[deployment] | given).nodes}
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_without_eye_cameras_nothing_of_them_is_there(deployment):
+    nodes = by_name(deployment)
+    assert not {"eye_gaze", "eye_camera"} & set(nodes)
+    assert not any({"eye_cameras", "eyes"} & set(node.given) for node in nodes.values())
+
+
+@pytest.mark.parametrize(
+    ("deployment", "given"),
+    [
+        ("sim", {"eye_cameras": "true"}),
+        ("replay", {"eye_cameras": "true"}),
+        ("bringup", {"eye_source": "webcam:1,webcam:2", "source": "webcam:0"}),
+        ("bringup", {"eye_source": "topics"}),
+    ],
+)
+def test_with_eye_cameras_gaze_has_one_publisher(deployment, given):
+    nodes = by_name(deployment, **given)
+    assert nodes["eye_gaze"].parameters["mode"] == ("replay" if deployment == "replay" else "live")
+    for name in {"simulator", "source"} & set(nodes):
+        assert nodes[name].given.get("eye_cameras") or nodes[name].given["eyes"] in ("pictures", "nothing")
+    assert ("eye_camera" in nodes) == ("webcam" in given.get("eye_source", ""))
+
+
+def test_what_belongs_to_the_eyes_reaches_them_and_needs_them():
+    given = {"calibration": "me.json", "eye_checkpoint": "net"}
+    assert by_name("sim", eye_cameras="true", **given)["eye_gaze"].given == {
+        "checkpoint": "net",
+        "calibration": "me.json",
+    }
+    assert by_name("bringup", eye_source="webcam:3")["eye_camera"].given == {"location": "webcam:3"}
+    with pytest.raises(GraphError, match=r"calibration .*without eye cameras"):
+        build("sim", given)

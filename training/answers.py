@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 import torch
 
+from gaze_vlm_ros.training.shards.schema import DataError
 from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.types import PredictionKind
 from gaze_vlm_ros.vlm.block import BlockOutput
@@ -103,7 +104,7 @@ def other_episodes(data: TokenSet, windows: np.ndarray, seed: int) -> np.ndarray
     """For each window one of another episode, drawn from ``windows`` themselves."""
     episode = data.columns["episode"][data.last(windows)]
     if len(np.unique(episode)) < 2:
-        raise ValueError("shuffling gaze between episodes needs at least two episodes")
+        raise DataError("another episode's gaze needs at least two episodes of the split; generate more")
     rng, others = np.random.default_rng(seed), np.arange(len(windows))
     while len(same := np.flatnonzero(episode[others] == episode)):
         others[same] = rng.integers(len(windows), size=len(same))

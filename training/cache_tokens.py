@@ -41,20 +41,22 @@ def encoder_digest(model: GazeVLM) -> str:
     return digest.hexdigest()
 
 
-def cache_tokens(data: Path, encoder: Path, out: Path, overlay: bool = False) -> None:
+def cache_tokens(data: Path, encoder: Path, out: Path, overlay: bool = False, every_frame: bool = False) -> None:
     """Encodes the episodes of ``data`` with the checkpoint ``encoder`` into ``out``, unless that is done.
 
     ``overlay``: gaze is drawn into every picture before (``draw_gaze``); such tokens are not those of frames alone.
+    ``every_frame``: of all frames that were recorded, not of two in a second.
     The tokens of a cache of an earlier form are kept; what else is known of the frames is then read anew.
     """
     model, _ = load_checkpoint(encoder)
-    source = {"encoder_sha256": encoder_digest(model), "data_sha256": data_digest(data), "overlay": overlay}
+    source = {"encoder_sha256": encoder_digest(model), "data_sha256": data_digest(data)}
+    source |= {"overlay": overlay, "every_frame": every_frame}
     card, found = source | {"columns": list(PER_FRAME)}, _card(out)
     if found is not None and card.items() <= found.items() and "labels" in found:
         say(f"{out} already holds these tokens")
         return
     has_tokens = found is not None and source.items() <= found.items()
-    episodes, faults = read_episodes(data)
+    episodes, faults = read_episodes(data, every_frame)
     for fault in faults:
         say(f"left out: {fault}")
     if episodes[0].patch_label.shape[1:] != model.config.grid:
@@ -71,15 +73,24 @@ def cache_tokens(data: Path, encoder: Path, out: Path, overlay: bool = False) ->
     say(f"{sum(map(len, episodes))} frames of {len(episodes)} episodes in {out}")
 
 
-def require_columns(data: TokenSet, tokens: Path) -> None:
-    """Raises DataError where ``data``, read from ``tokens``, is of an earlier form, which lacks something."""
+def open_tokens(tokens: Path, checkpoint: Path, model: GazeVLM) -> TokenSet:
+    """The cache ``tokens`` of the encoder of ``model``, which was read from ``checkpoint``.
+
+    Raises DataError where it is another encoder's or of an earlier form, which lacks something.
+    """
+    data = TokenSet(tokens, model.config)
+    if data.encoder_sha256 != encoder_digest(model):
+        raise DataError(
+            f"{tokens} holds the tokens of another encoder than {checkpoint}; run cache_tokens again, or name its own"
+        )
     if missing := set(PER_FRAME) - set(data.columns):
         raise DataError(f"{tokens} lacks {', '.join(sorted(missing))}; run cache_tokens again, which keeps its tokens")
+    return data
 
 
 def _card(out: Path) -> dict | None:
     path = out / "cache.json"
-    return {"overlay": False} | json.loads(path.read_text()) if path.exists() else None
+    return {"overlay": False, "every_frame": False} | json.loads(path.read_text()) if path.exists() else None
 
 
 @torch.inference_mode()
@@ -118,11 +129,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--encoder", type=Path, default=Path("runs/encoder/checkpoint"))
     parser.add_argument("--out", type=Path, default=Path("runs/tokens"))
     parser.add_argument("--overlay", action="store_true", help="draw gaze into the pictures: not for frames alone")
+    parser.add_argument("--every-frame", action="store_true", help="all recorded frames, not two in a second")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    return run_command(
-        lambda: cache_tokens(options.data, options.encoder, options.out, options.overlay), options.threads
-    )
+    o = options
+    return run_command(lambda: cache_tokens(o.data, o.encoder, o.out, o.overlay, o.every_frame), o.threads)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ CAMERA_SIZE = (640, 480)
 
 @dataclass(frozen=True)
 class Episode:
-    """One episode of N frames, one in 0.5 s.
+    """One episode of N frames, one in 0.5 s or all that were recorded.
 
     ``jpeg_data`` uint8 and ``jpeg_offset`` int64 (N + 1) hold the pictures; ``stamp_s`` (N,); ``patch_label`` uint8
     (N, rows, columns), index into ``label_names``; ``half_label`` uint8 (N, 2 rows, 2 columns), the class in the middle
@@ -80,10 +80,14 @@ class Episode:
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
-def read_episode(stored: StoredEpisode) -> Episode:
-    """One episode of a shard, thinned out to one frame in 0.5 s. Raises DataError where its labels cannot be read."""
+def read_episode(stored: StoredEpisode, every_frame: bool = False) -> Episode:
+    """One episode of a shard, thinned out to one frame in 0.5 s unless ``every_frame`` is wanted.
+
+    Raises DataError where its labels cannot be read.
+    """
     header, stamp_s = stored.header, stored.column("time_s")
-    kept, size = thinned(stamp_s), (header.width, header.height)
+    kept = np.arange(len(stamp_s)) if every_frame else thinned(stamp_s)
+    size = header.width, header.height
     labels = [stored.labels[index] for index in kept]
     activity = np.array([plain(str(text), "activity") for text in stored.column("activity")])
     jpegs = [np.frombuffer(stored.members[RGB][index], np.uint8) for index in kept]
@@ -151,15 +155,16 @@ def _shown(segmentation: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     return np.array([kind in shown for kind in OBJECT_KINDS])
 
 
-def read_episodes(folder: Path) -> tuple[list[Episode], list[str]]:
+def read_episodes(folder: Path, every_frame: bool = False) -> tuple[list[Episode], list[str]]:
     """All readable episodes of a folder's shards, training first, and one line for each shard that was left out.
 
-    Raises DataError where none can be read or where their classes differ.
+    ``every_frame``: as in ``read_episode``.     Raises DataError where none can be read or where their classes differ.
     """
     episodes, faults = [], []
     for path in shard_paths(Path(folder)):
         try:
-            episodes += map(read_episode, read_shards(path, members=(RGB, SEGMENTATION, LABELS)))
+            stored = read_shards(path, members=(RGB, SEGMENTATION, LABELS))
+            episodes += [read_episode(one, every_frame) for one in stored]
         except DataError as error:
             faults.append(str(error))
     if not episodes:

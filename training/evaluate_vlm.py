@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gaze_vlm_ros.statistics import Estimate
 from gaze_vlm_ros.training.answers import Input, answer
-from gaze_vlm_ros.training.cache_tokens import cache_tokens, encoder_digest, require_columns
+from gaze_vlm_ros.training.cache_tokens import cache_tokens, open_tokens
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError
 from gaze_vlm_ros.training.metrics import (
@@ -28,13 +28,14 @@ from gaze_vlm_ros.training.metrics import (
     wording,
 )
 from gaze_vlm_ros.training.metrics.judged import Judged
+from gaze_vlm_ros.training.metrics.markdown import figure_of
 from gaze_vlm_ros.training.metrics.seeds import over_seeds
 from gaze_vlm_ros.training.model_card import EVALUATION_FILE, write_card
 from gaze_vlm_ros.training.provenance import load_stages
-from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.vlm.calibration import load_calibration
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
 from gaze_vlm_ros.vlm.gaze_inputs import GazeMode
+from gaze_vlm_ros.vlm.tokenizer import KINDS
 
 
 def evaluate(
@@ -49,10 +50,7 @@ def evaluate(
     ``mode``: how gaze comes in where a column has it, AUTO or HEATMAP.
     """
     model, tokenizer = load_checkpoint(checkpoint)
-    data = TokenSet(tokens, model.config)
-    if data.encoder_sha256 != encoder_digest(model):
-        raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
-    require_columns(data, tokens)
+    data = open_tokens(tokens, checkpoint, model)
     windows = data.of_split(split)[:limit]
     fitted = load_calibration(checkpoint)
     said = {source: answer(model, tokenizer, data, windows, source, 0, fitted, mode) for source in Input}
@@ -83,26 +81,37 @@ def evaluate(
 
 
 def write_evaluation(
-    checkpoint: Path, tokens: Path, split: str = "test", data: Path | None = None, mode: GazeMode = GazeMode.AUTO
+    checkpoint: Path,
+    tokens: Path,
+    split: str = "test",
+    data: Path | None = None,
+    mode: GazeMode = GazeMode.AUTO,
+    out: Path | None = None,
 ) -> None:
-    """Writes ``evaluation.json`` and the card into ``checkpoint``; in mode HEATMAP ``evaluation-heatmap.json`` alone.
+    """Writes ``evaluation.json`` and the card into ``out``; in mode HEATMAP ``evaluation-heatmap.json`` alone.
 
-    Where ``data`` is given, ``tokens`` is first made from its episodes by the checkpoint's own encoder, unless that is
-    done.
+    ``out`` is by default the checkpoint's own folder. Where ``data`` is given, ``tokens`` is first made from its
+    episodes by the checkpoint's own encoder, unless that is done.
     """
     load_checkpoint(checkpoint)
+    out = out or checkpoint
+    out.mkdir(parents=True, exist_ok=True)
     if data is not None:
         cache_tokens(data, checkpoint, tokens)
     result = evaluate(checkpoint, tokens, split, mode=mode)
     text = (json.dumps(result, indent=2) + "\n").encode()
     if mode is not GazeMode.AUTO:
-        path = (checkpoint / EVALUATION_FILE).with_stem(f"evaluation-{mode.value}")
+        path = (out / EVALUATION_FILE).with_stem(f"evaluation-{mode.value}")
         write_atomically(path, text)
         say(f"{path} written")
         return
-    write_atomically(checkpoint / EVALUATION_FILE, text)
-    write_card(checkpoint, result)
-    say(f"{checkpoint / EVALUATION_FILE} and README.md written")
+    write_atomically(out / EVALUATION_FILE, text)
+    write_card(checkpoint, result, out)
+    for source, of in ((Input.GAZE, "frames and gaze"), (Input.RGB, "frames alone")):
+        rates = result["per_phase"][source.value]
+        exact = (f"{kind.value} {figure_of(rates[kind.value]['model'])}" for kind in KINDS)
+        say(f"exact sentences, {of}: {', '.join(exact)} ({result['episodes']} episodes)")
+    say(f"{out / EVALUATION_FILE} and README.md written")
 
 
 def summarize(paths: list[Path]) -> None:

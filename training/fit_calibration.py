@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.answers import Answers, Input, answer, attended
-from gaze_vlm_ros.training.cache_tokens import encoder_digest
+from gaze_vlm_ros.training.cache_tokens import open_tokens
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.training.metrics.abstention import risk_at_coverage
@@ -63,9 +63,7 @@ def fit_calibration(tokens: Path, checkpoint: Path, risk: float = RISK) -> Calib
     if not 0 < risk < 1:
         raise DataError(f"risk must lie between 0 and 1, got {risk}")
     model, tokenizer = load_checkpoint(checkpoint)
-    data = TokenSet(tokens, model.config)
-    if data.encoder_sha256 != encoder_digest(model):
-        raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
+    data = open_tokens(tokens, checkpoint, model)
     fit, digest, tasks = _Fit(model, tokenizer, data), weights_digest(checkpoint), {}
     with Progress() as progress:
         task = progress.add_task("calibration", total=len(INPUTS))

@@ -15,11 +15,10 @@ import numpy as np
 import torch
 
 from gaze_vlm_ros.statistics import cluster_bootstrap, wilson_of
-from gaze_vlm_ros.training.cache_tokens import encoder_digest
+from gaze_vlm_ros.training.cache_tokens import open_tokens
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError, of_split, read_episodes
 from gaze_vlm_ros.training.model_card import DOMAIN_FILE, EVALUATION_FILE, write_card
-from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint, write_atomically
 from gaze_vlm_ros.vlm.domain import QUANTILE, Domain, weights_digest
 from gaze_vlm_ros.vlm.frames import resize_frame, to_pixels
@@ -35,9 +34,7 @@ def fit_domain(tokens: Path, checkpoint: Path, data: Path, others: dict[str, Pat
     ``others`` names folders of pictures that are none of the trained kind.
     """
     model, _ = load_checkpoint(checkpoint)
-    cache = TokenSet(tokens, model.config)
-    if cache.encoder_sha256 != encoder_digest(model):
-        raise DataError(f"{tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
+    cache = open_tokens(tokens, checkpoint, model)
     domain = Domain.fit(cache.pooled("train"), cache.pooled("validation"), weights_digest(checkpoint))
     outside = domain.distance(cache.pooled("test")) > domain.threshold
     episodes = cache.columns["episode"][cache.columns["split"] == SPLITS.index("test")]

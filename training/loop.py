@@ -54,8 +54,8 @@ class LoopSettings:
             raise LoopError("give either minutes or steps")
         for name in ("minutes", "steps", "learning_rate"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise LoopError(f"{name} must be positive, got {value}")
+            if value is not None and not 0 < value < math.inf:
+                raise LoopError(f"{name} must be positive and finite, got {value}")
 
     def progress(self, position: Position) -> float:
         """Share of the budget that is spent, 0..1."""

@@ -13,8 +13,10 @@ from gaze_vlm_ros.vlm.domain import DOMAIN
 EVALUATION_FILE, DOMAIN_FILE = "evaluation.json", "domain.json"
 
 
-def write_card(checkpoint: Path, evaluation: dict) -> None:
-    """Writes ``README.md`` from the checkpoint's configuration, its stages and ``evaluate_vlm``'s figures."""
+def write_card(checkpoint: Path, evaluation: dict, out: Path | None = None) -> None:
+    """Writes ``README.md`` from the checkpoint's configuration, its stages and ``evaluate_vlm``'s figures, into the
+    folder ``out``, by default the checkpoint's own.
+    """
     config = json.loads((checkpoint / CONFIG).read_text())
     size = (checkpoint / WEIGHTS).stat().st_size / 1e6
     parts = [
@@ -28,7 +30,7 @@ def write_card(checkpoint: Path, evaluation: dict) -> None:
         _scope(evaluation),
         *sections(evaluation),
     ]
-    write_atomically(checkpoint / "README.md", ("\n\n".join(parts) + "\n").encode())
+    write_atomically((out or checkpoint) / "README.md", ("\n\n".join(parts) + "\n").encode())
 
 
 def _about(config: dict, size: float) -> str:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from gaze_vlm_ros.training.cache_tokens import encoder_digest, require_columns
+from gaze_vlm_ros.training.cache_tokens import open_tokens
 from gaze_vlm_ros.training.command import add_loop_arguments, loop_settings, run_command, say
 from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
@@ -107,10 +107,7 @@ def pretrain_language(
     ``train_vlm`` and ``compare_arms`` to go on from; a run that was stopped is resumed.
     """
     pretrained, tokenizer = load_checkpoint(encoder)
-    data = TokenSet(tokens, pretrained.config)
-    require_columns(data, tokens)
-    if data.encoder_sha256 != encoder_digest(pretrained):
-        raise DataError(f"{tokens} holds the tokens of another encoder than {encoder}; run `cache_tokens` again")
+    data = open_tokens(tokens, encoder, pretrained)
     torch.manual_seed(loop.seed)
     config = replace(pretrained.config, text_layers=text_layers or pretrained.config.text_layers)
     model = with_fresh_language(pretrained, config)

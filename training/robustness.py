@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.statistics import Estimate
-from gaze_vlm_ros.training.cache_tokens import cache_tokens, encoder_digest, require_columns
+from gaze_vlm_ros.training.cache_tokens import cache_tokens, open_tokens
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.data import SPLITS, DataError
 from gaze_vlm_ros.training.sweeps.page import page
@@ -62,11 +62,7 @@ def robustness(
 def _tokens(one: DataSet, checkpoint: Path, model: GazeVLM) -> TokenSet:
     if not (one.tokens / "cache.json").exists():
         cache_tokens(one.data, checkpoint, one.tokens)
-    data = TokenSet(one.tokens, model.config)
-    require_columns(data, one.tokens)
-    if data.encoder_sha256 != encoder_digest(model):
-        raise DataError(f"{one.tokens} holds the tokens of another encoder than {checkpoint}; name its own cache")
-    return data
+    return open_tokens(one.tokens, checkpoint, model)
 
 
 def write_robustness(result: dict, command: str, out: Path) -> None:

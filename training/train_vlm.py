@@ -20,9 +20,8 @@ from torch import Tensor
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.training.answers import Input, answer
-from gaze_vlm_ros.training.cache_tokens import encoder_digest
+from gaze_vlm_ros.training.cache_tokens import open_tokens
 from gaze_vlm_ros.training.command import add_loop_arguments, loop_settings, run_command, say
-from gaze_vlm_ros.training.data import DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import NAMING, Stage, load_stages, save_stages
 from gaze_vlm_ros.training.token_set import Batch, Sentences, TokenSet
@@ -107,9 +106,7 @@ def train_vlm(
     """
     settings = settings or VLMSettings()
     model, tokenizer = load_checkpoint(encoder)
-    data = TokenSet(tokens, model.config)
-    if data.encoder_sha256 != encoder_digest(model):
-        raise DataError(f"{tokens} holds the tokens of another encoder than {encoder}; run `cache_tokens` again")
+    data = open_tokens(tokens, encoder, model)
     torch.manual_seed(loop.seed)
     version = f"{data.data_sha256[:8]}-{loop.seed}"
     about_model = {"horizon_s": _horizon_s(data), "name": name or model.config.name, "version": version}

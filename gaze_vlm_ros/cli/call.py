@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from gaze_vlm_ros.cli.which_graph import add_graph_arguments
 from gaze_vlm_ros.environment import enter, require_messages
 from gaze_vlm_ros.errors import GazeVlmError
 
@@ -17,9 +18,7 @@ class CallError(GazeVlmError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("service", help="such as governor/arm, governor/reset, governor/stop")
-    parser.add_argument("--domain", type=int, default=None, help="ROS domain, as `up` prints it; default ROS_DOMAIN_ID")
-    parser.add_argument("--namespace", default="", help="namespace of the graph: `sim` for `up sim` and `up replay`")
-    parser.add_argument("--within", type=float, default=5.0, help="seconds to wait for the service, and for its answer")
+    add_graph_arguments(parser, "the service, and for its answer")
 
 
 def run(args: argparse.Namespace) -> int:

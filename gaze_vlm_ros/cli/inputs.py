@@ -14,6 +14,8 @@ def check(given: Mapping[str, str]) -> None:
         _robot(robot)
     if checkpoint := given.get("checkpoint"):
         _checkpoint(checkpoint)
+    if given.get("eye_cameras") == "true" or given.get("eye_source"):
+        _eyes(given.get("eye_checkpoint", ""), given.get("calibration", ""))
     recording = given.get("path") or given.get("source")
     if recording and not recording.startswith("webcam:"):
         _recording(recording)
@@ -35,6 +37,17 @@ def _checkpoint(folder: str) -> None:
     model, _ = load_checkpoint(folder)
     load_domain(folder, model.config.hidden)
     load_calibration(folder)
+
+
+def _eyes(folder: str, calibration: str) -> None:
+    from pathlib import Path
+
+    from gaze_vlm_ros.gaze.eyes.calibration import Calibration
+    from gaze_vlm_ros.gaze.eyes.checkpoint import load_eye_checkpoint
+
+    load_eye_checkpoint(folder or None)
+    if calibration and Path(calibration).exists():
+        Calibration.load(Path(calibration))
 
 
 def _recording(location: str) -> None:

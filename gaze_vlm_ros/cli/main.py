@@ -31,6 +31,7 @@ COMMANDS = {
     "train": ("gaze_vlm_ros.cli.train", "train a model"),
     "evaluate": ("gaze_vlm_ros.cli.evaluate", "evaluate a model"),
     "call": ("gaze_vlm_ros.cli.call", "call a service of a running graph, such as governor/arm"),
+    "calibrate": ("gaze_vlm_ros.cli.calibrate", "calibrate the wearer's eyes in a running graph with eye cameras"),
     "status": ("gaze_vlm_ros.cli.status", "show the nodes of a running graph: state, rates, ages, drops, reasons"),
     "board": ("gaze_vlm_ros.cli.board", "make the marker board that the registration node looks for, to print"),
     "doctor": ("gaze_vlm_ros.cli.doctor", "say what is there, what is missing, and how to mend it"),

@@ -18,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rate", type=float, default=1.0, help="speed of replay; 1 is as recorded")
     parser.add_argument("--checkpoint", default="", help="folder of the model; empty: the shipped one")
+    parser.add_argument("--eye-cameras", action="store_true", help="gaze from the recorded pictures of the eyes")
+    parser.add_argument("--calibration", default="", help="with --eye-cameras: file of the wearer's eye calibration")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,10 +29,12 @@ def run(args: argparse.Namespace) -> int:
     require_messages()
     interrupt_on_term()
     path = args.path.resolve()
-    check({"path": str(path), "checkpoint": args.checkpoint})
+    eyes = {"eye_cameras": str(args.eye_cameras).lower(), "calibration": args.calibration}
+    check({"path": str(path), "checkpoint": args.checkpoint, **eyes})
     with own_folder(args.out or Path("out") / f"replay-{path.stem}") as folder:
         recording = folder / "replay.mcap"
         arguments = {"path": str(path), "rate": str(args.rate), "record": str(recording), "checkpoint": args.checkpoint}
+        arguments |= eyes
         with Progress() as progress:
             run_graph("replay", arguments, folder / "log.txt", progress)
             task = progress.add_task("report", total=None)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from gaze_vlm_ros.cli.which_graph import add_graph_arguments
 from gaze_vlm_ros.environment import enter, require_messages
 from gaze_vlm_ros.errors import GazeVlmError
 
@@ -95,9 +96,7 @@ class Board:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--domain", type=int, default=None, help="ROS domain, as `up` prints it; default ROS_DOMAIN_ID")
-    parser.add_argument("--namespace", default="", help="namespace of the graph: `sim` for `up sim` and `up replay`")
-    parser.add_argument("--within", type=float, default=5.0, help="seconds to wait for the first word of the graph")
+    add_graph_arguments(parser, "the first word of the graph")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("runs"), help="folder for the runs; the model ends in OUT/vlm/checkpoint"
     )
     parser.add_argument("--encoder-minutes", type=float, default=45.0, help="time for the frame encoder")
+    parser.add_argument("--naming-minutes", type=float, default=2.0, help="time to learn the names of things")
     parser.add_argument("--minutes", type=float, default=16.0, help="time for gaze block and language model")
     parser.add_argument("--name", default="gaze-vlm-kitchen-tiny", help="name of the model")
     parser.add_argument("--threads", type=int, default=2, help="torch threads")
@@ -37,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     encoder = args.out / "encoder"
     pretrain(args.data, encoder, replace(ENCODER_LOOP, minutes=args.encoder_minutes), glances=args.glances)
     cache_tokens(args.data, encoder / "checkpoint", args.out / "tokens")
-    named = pretrain_language(args.out / "tokens", encoder / "checkpoint", args.out / "language", NAMING_LOOP)
+    naming = replace(NAMING_LOOP, minutes=args.naming_minutes)
+    named = pretrain_language(args.out / "tokens", encoder / "checkpoint", args.out / "language", naming)
     train_vlm(args.out / "tokens", named, args.out / "vlm", replace(VLM_LOOP, minutes=args.minutes), name=args.name)
     fit_domain(args.out / "tokens", args.out / "vlm" / "checkpoint", args.data)
     fit_calibration(args.out / "tokens", args.out / "vlm" / "checkpoint")

@@ -222,7 +222,7 @@ def _points_near(
     pixel: np.ndarray, reach_px: float, depth_m: np.ndarray, camera: CameraModel
 ) -> tuple[np.ndarray, np.ndarray]:
     """Offsets (N, 2) [px] from the gaze pixel and points (N, 3) of the measured pixels in a square round it."""
-    reach = int(np.ceil(reach_px))
+    reach = int(min(np.ceil(reach_px), max(depth_m.shape)))
     column, row = np.round(pixel).astype(int)
     top, left = max(0, row - reach), max(0, column - reach)
     window = depth_m[top : row + reach + 1, left : column + reach + 1]

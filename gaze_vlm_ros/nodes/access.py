@@ -7,14 +7,17 @@ what the nodes have. Structure: version 0.2.0 of the ROS 2 access control policy
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from xml.etree import ElementTree
 
 from gaze_vlm_ros.graph import Deployment, NodeSpec
 from gaze_vlm_ros.nodes import names
 
 _PICTURES = (names.SCENE_IMAGE, names.SCENE_IMAGE_COMPRESSED, names.SCENE_DEPTH, names.SCENE_DEPTH_COMPRESSED)
-_EYES = (names.GAZE_SAMPLE, names.SCENE_INFO, names.SCENE_POSE, *_PICTURES)
+_SCENE = (names.SCENE_INFO, names.SCENE_POSE, *_PICTURES)
+_EYE_CAMERAS = (names.EYE_RIG, *names.EYE_IMAGES.values())
+_OF_EYES = {"gaze": (names.GAZE_SAMPLE,), "pictures": _EYE_CAMERAS, "nothing": ()}
+"""What a source or the simulator publishes of the eyes."""
 _SURFACES = {"depth": (names.SCENE_DEPTH,), "plane": (), "robot_depth": (names.ROBOT_DEPTH, names.ROBOT_INFO)}
 _SEEN_BY_EYE = {
     "views": (names.ROBOT_EYE_VIEWS, names.ROBOT_EYE_DIRECTION), "camera": (names.ROBOT_IMAGE, names.ROBOT_INFO)
@@ -48,11 +51,20 @@ class Access:
 
 _ACCESS = {
     "simulator": Access(
-        (*_EYES, names.JOINT_STATES, names.WEARER_STATE, names.SIM_TRUTH),
+        (*_SCENE, names.JOINT_STATES, names.WEARER_STATE, names.SIM_TRUTH),
         (names.CONTROLLER_TRAJECTORY,),
         calls=(names.GOVERNOR_ARM,),
     ),
-    "source": Access((*_EYES, names.SOURCE_DONE), (names.EVENT,)),
+    "source": Access((*_SCENE, names.SOURCE_DONE), (names.EVENT,)),
+    "eye_camera": Access(_EYE_CAMERAS),
+    "eye_gaze": Access(
+        (names.GAZE_SAMPLE, names.EYE_TARGET),
+        (
+            *_EYE_CAMERAS, names.SCENE_INFO, names.SCENE_POSE, names.SCENE_IMAGE, names.SCENE_IMAGE_COMPRESSED,
+            names.WEARER_STATE, names.JOINT_STATES,
+        ),
+        executes=(names.CALIBRATE_EYES,),
+    ),
     "registration": Access((names.SCENE_POSE,), (names.SCENE_INFO, names.SCENE_IMAGE, names.SCENE_IMAGE_COMPRESSED)),
     "recorder": Access((), tuple(names.RECORDED)),
     "gaze": Access(
@@ -93,6 +105,9 @@ def access_of(spec: NodeSpec, deployment: Deployment) -> Access:
         return Access((names.MANAGER_READY, *_OF_EVERY_NODE), (names.DIAGNOSTICS, *heard, *done), _PARAMETERS, asked)
     own = _ACCESS[spec.name]
     says, reads = own.publishes, own.subscribes
+    if spec.name in ("simulator", "source"):
+        says += _OF_EYES["pictures" if spec.given.get("eye_cameras") else str(spec.given.get("eyes", "gaze"))]
+        reads += (names.EYE_TARGET,) if spec.given.get("eye_cameras") else ()
     if spec.given.get("policy"):
         says += (names.POLICY_OPENING, names.ROBOT_EYE_COMMAND)
         reads += _SEEN_BY_EYE[str(spec.parameters.get("eye_source", "views"))]
@@ -111,14 +126,14 @@ def access_of(spec: NodeSpec, deployment: Deployment) -> Access:
 
 
 def policy_xml(deployment: Deployment) -> str:
-    """The policy file of a deployment, one enclave for each node."""
+    """The policy file of a deployment, one enclave for each node; what it publishes of the eyes is left open."""
     policy = ElementTree.Element("policy", version="0.2.0")
     enclaves = ElementTree.SubElement(policy, "enclaves")
     for spec in deployment.nodes:
         enclave = ElementTree.SubElement(enclaves, "enclave", path=spec.enclave)
         profiles = ElementTree.SubElement(enclave, "profiles")
         profile = ElementTree.SubElement(profiles, "profile", ns=f"/{deployment.namespace}", node=spec.name)
-        allowed = access_of(spec, deployment)
+        allowed = _either(access_of(spec, deployment), access_of(replace(spec, given={}), deployment))
         _allow(profile, "topic", "publish", allowed.publishes)
         _allow(profile, "topic", "subscribe", allowed.subscribes)
         _allow(profile, "service", "reply", allowed.serves)
@@ -126,6 +141,10 @@ def policy_xml(deployment: Deployment) -> str:
         _allow(profile, "action", "execute", allowed.executes)
     ElementTree.indent(policy)
     return ElementTree.tostring(policy, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _either(one: Access, other: Access) -> Access:
+    return Access(*(tuple({*getattr(one, item.name), *getattr(other, item.name)}) for item in fields(Access)))
 
 
 def _allow(profile: ElementTree.Element, kind: str, what: str, expressions: Iterable[str]) -> None:

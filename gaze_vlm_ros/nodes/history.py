@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class History(Generic[T]):
-    """Remembers the last ``size`` things by their stamps [ns]."""
+    """Remembers the last ``size`` things by their stamps [ns]. One thread may add while others ask."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -22,5 +22,6 @@ class History(Generic[T]):
 
     def nearest(self, stamp_ns: int, tolerance_ns: int) -> T | None:
         """The thing whose stamp is nearest, None where all are further away than ``tolerance_ns``."""
-        best = min(self._things, key=lambda stamp: abs(stamp - stamp_ns), default=None)
-        return self._things[best] if best is not None and abs(best - stamp_ns) <= tolerance_ns else None
+        stamps = list(self._things)  # at one go: while it is searched, the dictionary may change
+        best = min(stamps, key=lambda stamp: abs(stamp - stamp_ns), default=None)
+        return self._things.get(best) if best is not None and abs(best - stamp_ns) <= tolerance_ns else None

@@ -10,6 +10,12 @@ SCENE_DEPTH_COMPRESSED = "scene_camera/depth/image_raw/compressedDepth"
 SCENE_POSE = "scene_camera/pose"
 ROBOT_DEPTH = "robot_camera/depth/image_raw"
 ROBOT_INFO = "robot_camera/camera_info"
+EYE_IMAGES = {side: f"eye_camera/{side}/image_raw" for side in ("left", "right")}
+"""Never recorded: pictures of eyes tell who somebody is."""
+EYE_RIG = "eye_camera/rig"
+"""With every camera_info: where the glasses' rig is in the scene camera's optical frame."""
+EYE_TARGET = "eye_calibration/target"
+"""Latched: the point that the wearer should look at now, in the robot's base; NaN for none."""
 ROBOT_IMAGE = "robot_camera/image_raw"
 ROBOT_EYE_VIEWS = "robot_eye/views"
 ROBOT_EYE_DIRECTION = "robot_eye/direction"
@@ -46,6 +52,7 @@ GOVERNOR_RESET = "governor/reset"
 GOVERNOR_STOP = "governor/stop"
 ASK_GAZE = "ask_gaze"
 ASSIST = "assist"
+CALIBRATE_EYES = "calibrate_eyes"
 
 RECORDED = {
     SCENE_IMAGE_COMPRESSED: "sensor_msgs/msg/CompressedImage",
@@ -73,7 +80,7 @@ RECORDED = {
 }
 """What a recording holds, with its types: compressed images, never raw ones."""
 
-LATCHED = frozenset({PROTECTIVE_STOP, SOURCE_DONE, PREDICTIONS_DONE, MANAGER_READY})
+LATCHED = frozenset({PROTECTIVE_STOP, EYE_TARGET, SOURCE_DONE, PREDICTIONS_DONE, MANAGER_READY})
 """Topics whose last message a late subscriber still gets."""
 
 SHARED = frozenset({DIAGNOSTICS, STUDY_MARKER, PROTECTIVE_STOP})

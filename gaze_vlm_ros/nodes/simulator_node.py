@@ -33,6 +33,7 @@ from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.pictures import Pictures
 from gaze_vlm_ros.nodes.robot_eye_topics import RobotEyeTopics
 from gaze_vlm_ros.nodes.run import run
+from gaze_vlm_ros.nodes.simulated_eyes import SimulatedEyes
 from gaze_vlm_ros.sim.scene_camera import Snapshot
 from gaze_vlm_ros.sim.simulation import TICK_S, Simulation, SimulationConfig
 from gaze_vlm_ros.types import NS_PER_S
@@ -41,6 +42,7 @@ WEARER_EVERY, TRUTH_EVERY = 5, 12
 """Ticks of the world between two messages: 25 and 10 Hz; joint states come with each, at 125 Hz."""
 LARGEST_LAG_S = 0.05
 """Behind the real time by more than this, the world pauses instead of hurrying after it."""
+OF_THE_WORLD = ("seed", "robot", "width", "height", "things", "tracker", "device_optics")
 POSE_COVARIANCE = np.diag([1e-6] * 3 + [1e-6] * 3)
 
 
@@ -59,6 +61,8 @@ class SimulatorParameters(Parameters):
     robot_eye: bool = parameter(False, "draw what the robot's eye sees, with each frame")
     robot_eye_m: tuple[float, ...] = parameter((-0.1, 0.24, 0.46), "where the eye is in the robot's base", unit="m")
     arm_governor: bool = parameter(True, "arm this graph's own governor once it accepts; the arm is simulated")
+    eye_cameras: bool = parameter(False, "give pictures of the wearer's eyes instead of an eye tracker's gaze")
+    eye_rate_hz: float = parameter(30.0, "rate of the eye cameras; a pair takes 12 ms", unit="Hz", low=5, high=120)
     publish_clock: bool = parameter(False, "publish /clock, and stamp with simulated time")
 
 
@@ -69,21 +73,12 @@ class SimulatorNode(ManagedNode):
 
     def _setup(self) -> None:
         p = self.parameters
-        self.simulation = Simulation(
-            SimulationConfig(
-                seed=p.seed,
-                robot=p.robot,
-                width=p.width,
-                height=p.height,
-                things=p.things,
-                tracker=p.tracker,
-                device_optics=p.device_optics,
-            )
-        )
+        self.simulation = Simulation(SimulationConfig(**{name: getattr(p, name) for name in OF_THE_WORLD}))
         self._base, self._camera_frame = self.simulation.base_frame, self.simulation.camera.frame_id
         self._snapshots: queue.Queue[tuple[Snapshot, int, np.ndarray]] = queue.Queue(maxsize=1)
         self._slips, self._undrawn, self._still_s = 0, 0, 0.0
-        self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
+        self._eyes = SimulatedEyes(self, self.simulation, p.eye_rate_hz) if p.eye_cameras else None
+        self._gaze = None if p.eye_cameras else self.advertise(GazeSample, names.GAZE_SAMPLE, qos.SAMPLES)
         self._joints = self.advertise(JointState, names.JOINT_STATES, qos.SAMPLES)
         self._wearer = self.advertise(WearerState, names.WEARER_STATE, qos.RESULT)
         self._truth = self.advertise(SimTruth, names.SIM_TRUTH, qos.RESULT)
@@ -155,8 +150,11 @@ class SimulatorNode(ManagedNode):
         stamp_ns = self._ros_ns(self.simulation.time_s)
         if self._clock_publisher is not None:
             self._clock_publisher.publish(Clock(clock=time_message(stamp_ns)))
+        if self._eyes is not None:
+            self._eyes.tick(step, stamp_ns)
         for sample in self.simulation.gaze_samples():
-            self._gaze.publish(gaze_message(sample, self._camera_frame, sample.stamp_ns + self._offset_ns))
+            if self._gaze is not None:
+                self._gaze.publish(gaze_message(sample, self._camera_frame, sample.stamp_ns + self._offset_ns))
         self._joints.publish(joint_state_message(self.simulation.joint_state(stamp_ns)))
         if step % WEARER_EVERY == 0:
             self._wearer.publish(wearer_message(self.simulation.wearer_state(), self._base, stamp_ns))

@@ -20,11 +20,20 @@ from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.conversions.common import camera_pose_message, nanoseconds
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_message
 from gaze_vlm_ros.nodes.conversions.images import camera_info_message
+from gaze_vlm_ros.nodes.eye_pictures import EyePictures
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
 from gaze_vlm_ros.nodes.pictures import Pictures
 from gaze_vlm_ros.nodes.playback import Pace
 from gaze_vlm_ros.nodes.run import run
-from gaze_vlm_ros.sources.base import SCENE_CAMERA, SourceError, SourceItem, item_stamp_ns, open_source
+from gaze_vlm_ros.sources.base import (
+    SCENE_CAMERA,
+    SourceError,
+    SourceItem,
+    in_stamp_order,
+    item_stamp_ns,
+    open_source,
+)
+from gaze_vlm_ros.sources.eye_pictures import eye_cameras_of
 from gaze_vlm_ros.types import NS_PER_S
 
 LISTENERS_WITHIN_S = 5.0
@@ -39,6 +48,7 @@ class SourceParameters(Parameters):
 
     location: str = parameter("", "recording (.vrs, Neon folder, .mcap) or device (webcam:N)")
     rate: float = parameter(1.0, "speed of replay; 1 is as recorded", low=0.05, high=5)
+    eyes: str = parameter("gaze", "what is played of the eyes", choices=("gaze", "pictures", "nothing"))
     recorded: bool = parameter(False, "a recorder will listen: compressed pictures of a recording are made in any case")
 
 
@@ -56,7 +66,12 @@ class SourceNode(ManagedNode):
         self._camera = self.source.cameras.get(SCENE_CAMERA)
         self._frame_id = self._camera.frame_id if self._camera is not None else "scene_camera_optical"
         self._frames = self._samples = 0
-        self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.REPLAYED_SAMPLES)
+        self._eyes = self._gaze = None
+        if self.parameters.eyes == "pictures":
+            eye_cameras_of(self.source).eye_pictures()  # without them it says so now
+            self._eyes = EyePictures(self, qos.REPLAYED_EYE_PICTURES, qos.REPLAYED_FRAMES)
+        elif self.parameters.eyes == "gaze":
+            self._gaze = self.advertise(GazeSample, names.GAZE_SAMPLE, qos.REPLAYED_SAMPLES)
         self._info = self.advertise(CameraInfo, names.SCENE_INFO, qos.REPLAYED_FRAMES)
         replays = not self.source.info.live
         self._pictures = Pictures(
@@ -101,7 +116,8 @@ class SourceNode(ManagedNode):
         live = self.source.info.live
         if not live:
             self._await_listeners(halt)
-        for item in self.source:
+        eyes = () if self._eyes is None else eye_cameras_of(self.source).eye_pictures()
+        for item in in_stamp_order(eyes, self.source):
             stamp_ns = item_stamp_ns(item)
             if self._clock_map is None:
                 self._clock_map = ClockMap(None if live else self.now_ns() - stamp_ns)
@@ -123,15 +139,22 @@ class SourceNode(ManagedNode):
         known = -1
         while not halt.wait(0.05) and time.monotonic() < began_s + LISTENERS_WITHIN_S:
             count = sum(
-                p.get_subscription_count() for p in (self._gaze, self._info, self._done, *self._pictures.publishers)
+                p.get_subscription_count()
+                for p in (*self._of_eyes(), self._info, self._done, *self._pictures.publishers)
             )
             if count != known:
                 known, steady_since_s = count, time.monotonic()
             elif count and time.monotonic() - steady_since_s > LISTENERS_STEADY_S:
                 return
 
-    def _publish(self, item: SourceItem) -> None:
-        if isinstance(item, types.GazeSample):
+    def _of_eyes(self) -> list:
+        gaze = [] if self._gaze is None else [self._gaze]
+        return gaze if self._eyes is None else list(self._eyes.publishers.values())
+
+    def _publish(self, item: SourceItem | types.EyePicture) -> None:
+        if isinstance(item, types.EyePicture):
+            self._eyes.publish(item, self._clock_map.to_ros_ns(item.stamp_ns))
+        elif isinstance(item, types.GazeSample) and self._gaze is not None:
             self._gaze.publish(gaze_message(item, self._frame_id, self._clock_map.to_ros_ns(item.stamp_ns)))
             self._samples += 1
         elif isinstance(item, types.CameraPose):
@@ -144,6 +167,8 @@ class SourceNode(ManagedNode):
     def _publish_frame(self, frame: types.Frame, stamp_ns: int) -> None:
         if self._camera is not None:
             self._info.publish(camera_info_message(self._camera, stamp_ns))
+        if self._eyes is not None and (rig := eye_cameras_of(self.source).camera_T_rig) is not None:
+            self._eyes.publish_rig(rig, stamp_ns, self._frame_id)
         self._pictures.publish(frame, stamp_ns, self._frame_id)
 
 

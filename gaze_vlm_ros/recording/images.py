@@ -17,8 +17,10 @@ from gaze_vlm_ros.recording.summary import RecordingError
 
 DEPTH_FORMAT = "32FC1; compressedDepth png"
 """``CompressedImage.format`` of compressed_depth_image_transport for depth in metres."""
-LARGEST_PX = 1 << 26
+LARGEST_PX = 1 << 24
 """More pixels than any camera of this field has."""
+_PNG, _PNG_CHUNK = b"\x89PNG\r\n\x1a\n", 12
+"""How such a file begins, and the length, name and checksum of each of its chunks [bytes]."""
 _DEPTH_HEADER = struct.Struct("<iff")
 _DEPTH_QUANTIZATION = 100.0
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
@@ -58,7 +60,7 @@ def encode_depth(depth_m: np.ndarray, farthest_m: float = 10.0) -> bytes:
 def decode_rgb(message: Any) -> np.ndarray:
     """(H, W, 3) uint8 RGB of an Image or CompressedImage; :class:`RecordingError` where it is no picture."""
     if hasattr(message, "format"):
-        picture = _decompressed(bytes(message.data), cv2.IMREAD_COLOR)
+        picture = decompressed(bytes(message.data), cv2.IMREAD_COLOR)
         if picture is None:
             raise RecordingError(f"a compressed picture ({message.format!r}) cannot be decoded; record JPEG or PNG")
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
@@ -84,7 +86,7 @@ def decode_depth(message: Any) -> np.ndarray:
 def _decode_compressed_depth(message: Any) -> np.ndarray:
     kind = message.format.split(";")[0].strip()
     data = bytes(message.data)
-    levels = _decompressed(data[_DEPTH_HEADER.size :], cv2.IMREAD_UNCHANGED)
+    levels = decompressed(data[_DEPTH_HEADER.size :], cv2.IMREAD_UNCHANGED)
     if kind not in _DEPTH_TYPES or levels is None or levels.dtype != np.uint16 or levels.ndim != 2:
         raise RecordingError(f"compressed depth ({message.format!r}) cannot be decoded; record {DEPTH_FORMAT!r}")
     if kind != "32FC1":
@@ -94,15 +96,25 @@ def _decode_compressed_depth(message: Any) -> np.ndarray:
     return np.divide(scale, levels - offset, out=depth_m, where=levels > 0, casting="unsafe")
 
 
-def _decompressed(data: bytes, how: int) -> np.ndarray | None:
+def decompressed(data: bytes, how: int) -> np.ndarray | None:
     """The picture in ``data``; None where it is none, or so large that it can only be meant to exhaust the memory."""
     try:
         with Image.open(io.BytesIO(data)) as header:  # reads no more than the size
             if header.width * header.height > LARGEST_PX:
                 return None
+        if data.startswith(_PNG) and not _chunks_fit(data):
+            return None
         return cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, cv2.error):
         return None
+
+
+def _chunks_fit(data: bytes) -> bool:
+    """Whether the chunks of a PNG end where the data do. OpenCV makes room for as much as a chunk says to hold."""
+    at = len(_PNG)
+    while at < len(data) and data[at + 4 : at + 8] != b"IEND":
+        at += _PNG_CHUNK + int.from_bytes(data[at : at + 4])
+    return at + _PNG_CHUNK <= len(data)
 
 
 def _rows(message: Any, dtype: np.dtype, channels: int) -> np.ndarray:

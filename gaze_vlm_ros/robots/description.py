@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,9 +97,9 @@ class RobotDescription:
         Raises RobotError that names what is wrong; for an unknown name it lists those that exist.
         """
         path = DATA_DIR / str(name_or_path) / "robot.yaml"
-        if not path.is_file():
+        if not os.path.isfile(path):
             path = Path(name_or_path)
-        if not path.is_file():
+        if not os.path.isfile(path):
             known = ", ".join(cls.available())
             raise RobotError(f"no robot {str(name_or_path)!r}; use one of: {known}, or the path of a robot.yaml")
         try:

@@ -17,14 +17,17 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gaze_vlm_ros.sources.aria_eyes import aria_eye_pictures
 from gaze_vlm_ros.sources.aria_gaze import find_gaze_table, read_gaze_table
 from gaze_vlm_ros.sources.base import SCENE_CAMERA, SourceError, SourceInfo, SourceItem, in_stamp_order, rate_hz
 from gaze_vlm_ros.sources.vendor import captured_output, require
-from gaze_vlm_ros.types import CameraModel, Frame
+from gaze_vlm_ros.types import CameraModel, EyePicture, Frame
 
 WIDTH, HEIGHT = 640, 480
 FIELD_OF_VIEW_DEG = 75.0
 _RGB = "camera-rgb"
+_CPF_T_RIG = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""The central pupil frame has x to the left and y up."""
 _DROPPED = re.compile(r"(\d+) records are beyond the end of the file")
 _log = logging.getLogger(__name__)
 
@@ -62,6 +65,13 @@ class AriaSource:
 
     def __iter__(self) -> Iterator[SourceItem]:
         return in_stamp_order(self._gaze, self._frames())
+
+    def eye_pictures(self) -> Iterator[EyePicture]:
+        return aria_eye_pictures(self._path, self._provider)
+
+    @property
+    def camera_T_rig(self) -> np.ndarray:
+        return self._view.camera_T_cpf @ _CPF_T_RIG
 
     def close(self) -> None:
         """Nothing is held open that is not freed with the object."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from gaze_vlm_ros.errors import GazeVlmError
-from gaze_vlm_ros.types import CameraModel, CameraPose, EyeMovement, Frame, GazeSample
+from gaze_vlm_ros.types import CameraModel, CameraPose, EyeMovement, EyePicture, Frame, GazeSample
 
 SCENE_CAMERA = "scene_camera"
 """Key of the scene camera in :attr:`Source.cameras`."""
@@ -68,12 +68,12 @@ class Source(Protocol):
         """Give files and devices back; harmless when repeated."""
 
 
-def item_stamp_ns(item: SourceItem) -> int:
+def item_stamp_ns(item: SourceItem | EyePicture) -> int:
     """The stamp by which items are ordered [ns]; an eye movement counts when it ends."""
     return item.end_ns if isinstance(item, EyeMovement) else item.stamp_ns
 
 
-def in_stamp_order(*streams: Iterable[SourceItem]) -> Iterator[SourceItem]:
+def in_stamp_order(*streams: Iterable[SourceItem | EyePicture]) -> Iterator[SourceItem | EyePicture]:
     """Merge streams that are each in stamp order; at equal stamps the earlier argument goes first.
 
     Pass gaze before frames, so that a frame finds the gaze of its own instant already there.

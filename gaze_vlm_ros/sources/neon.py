@@ -13,8 +13,9 @@ import numpy as np
 from gaze_vlm_ros.geometry.camera import unproject
 from gaze_vlm_ros.sources.base import SCENE_CAMERA, SourceError, SourceInfo, SourceItem, in_stamp_order, rate_hz
 from gaze_vlm_ros.sources.neon_eyes import eye_movements, eye_states
+from gaze_vlm_ros.sources.neon_video import neon_eye_pictures
 from gaze_vlm_ros.sources.vendor import require
-from gaze_vlm_ros.types import CameraModel, Frame, GazeSample
+from gaze_vlm_ros.types import CameraModel, EyePicture, Frame, GazeSample
 
 WIDTH, HEIGHT = 1600, 1200
 """Size of the scene camera, fixed in Neon; its calibration refers to it."""
@@ -57,6 +58,13 @@ class NeonSource:
 
     def __iter__(self) -> Iterator[SourceItem]:
         return in_stamp_order(self._gaze, self._eye_movements, self._frames())
+
+    def eye_pictures(self) -> Iterator[EyePicture]:
+        return neon_eye_pictures(self._folder, self._recording)
+
+    @property
+    def camera_T_rig(self) -> None:
+        """Neon's calibration gives each eye camera's place, but not the eyes'."""
 
     def close(self) -> None:
         self._recording.close()

@@ -6,6 +6,7 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,6 +20,15 @@ NOMINAL_FIELD_OF_VIEW_DEG = 65.0
 _URI = re.compile(r"webcam:(\d+)")
 
 
+@dataclass(frozen=True)
+class CaptureSettings:
+    """What is asked of the driver, which may do otherwise; a ``rate_hz`` of 0 leaves it to the driver."""
+
+    width: int = WIDTH
+    height: int = HEIGHT
+    rate_hz: float = 0.0
+
+
 class WebcamSource:
     """Live frames of ``webcam:N``; see :class:`gaze_vlm_ros.sources.base.Source`.
 
@@ -26,7 +36,7 @@ class WebcamSource:
     the frame was received. Which of the two is decided by the first frame.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, settings: CaptureSettings | None = None) -> None:
         match = _URI.fullmatch(uri)
         if match is None:
             raise SourceError(f"{uri}: write webcam:N with the number of the camera, for example webcam:0")
@@ -34,8 +44,11 @@ class WebcamSource:
         self._capture = cv2.VideoCapture(int(match[1]))
         if not self._capture.isOpened():
             raise SourceError(f"{uri}: cannot be opened; see that the camera is plugged in and nobody else uses it")
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, WIDTH)
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT)
+        settings = settings or CaptureSettings()
+        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width)
+        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
+        if settings.rate_hz:
+            self._capture.set(cv2.CAP_PROP_FPS, settings.rate_hz)
         first = self._grab()
         self._has_device_stamps = self._capture.get(cv2.CAP_PROP_POS_MSEC) > 0.0
         height, width = first.shape[:2]

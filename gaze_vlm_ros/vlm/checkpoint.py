@@ -27,17 +27,21 @@ class CheckpointError(GazeVlmError):
 
 def default_checkpoint() -> Path:
     """The checkpoint that ships with the package. Raises CheckpointError where there is none."""
-    found = sorted(path.parent for path in SHIPPED.glob(f"*/{WEIGHTS}"))
+    found = _shipped()
     if not found:
         raise CheckpointError(f"{SHIPPED} holds no checkpoint; {remedy_for(SHIPPED)}")
     return found[0]
+
+
+def _shipped() -> list[Path]:
+    return sorted(path.parent for path in SHIPPED.glob(f"*/{WEIGHTS}"))
 
 
 def remedy_for(path: Path) -> str:
     """What to do about a file of a checkpoint that is missing or wrong."""
     if path.resolve().is_relative_to(SHIPPED.resolve()):
         return "restore the shipped model with `git checkout` or by installing the package again"
-    return "train a model with `gaze-vlm-ros train`, or leave the checkpoint out to use the shipped one"
+    return f"train a model with `gaze-vlm-ros train`, or name the shipped one, {next(iter(_shipped()), SHIPPED)}"
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -15,6 +15,7 @@ from gaze_vlm_ros.sim.eye_images.pose import EyePose
 _STEP_MM = 1.0
 _REACH_MM = (56.0, 46.0)
 _NEAR_MM, _FAR_MM, _MARCH = 6.0, 76.0, 22
+_BESIDE_MM = 60.0  # of a camera farther off, as in a phone, the way up to here is left out
 _SECANT_STEPS = 3
 _LOST_MM = 2.0  # rays that still are farther off the skin pass by it
 _SEAM_MM = 3.2
@@ -96,7 +97,8 @@ def lambert(points: np.ndarray, normals: np.ndarray, lights: np.ndarray, wrap: f
 def _marched(relief: Relief, start: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """About where (h, w) the rays meet the skin, from steps along every fourth ray; the last step where they do not."""
     coarse = 0.25 * sum(grid[:, i::4, j::4] for i, j in ((1, 1), (1, 2), (2, 1), (2, 2)))
-    steps = np.linspace(_NEAR_MM, _FAR_MM, _MARCH, dtype=np.float32)
+    skipped = max(0.0, float(np.linalg.norm(start)) - _BESIDE_MM)
+    steps = np.linspace(skipped + _NEAR_MM, skipped + _FAR_MM, _MARCH, dtype=np.float32)
     points = (start[..., None] + coarse[..., None] * steps).reshape(3, -1, _MARCH)
     gap = points[2] - relief.height(points[0], points[1])
     gap[:, -1] = np.minimum(gap[:, -1], -1e-3)

@@ -60,7 +60,7 @@ class Wearer:
         self.phase_count = 0
         """Grows by one with each change of the activity."""
         self.gaze_reason = "scan"
-        """Why the eyes are where they are: guide, scan, look-ahead, check, follow, use, read, distraction or robot."""
+        """Why the eyes are there: guide, scan, look-ahead, check, follow, use, read, distraction, robot or asked."""
         self._phases: deque[Phase] = deque()
         self._contacts: deque[Contact] = deque()
         self._changes: deque[Change] = deque()
@@ -68,6 +68,7 @@ class Wearer:
         self._glances: deque[Glance] = deque()
         self._last_glance = Glance(0.0, lambda: self._rest_m, "scan")
         self._noticed_s = -np.inf
+        self._asked = False
         self._now_s = 0.0
         self._pose = self._hand = pose_at(self._rest_m, self._shoulder_m)
         self._grip_local = np.zeros(3)
@@ -138,6 +139,12 @@ class Wearer:
             + [Glance(start_s, lambda: point, "robot"), Glance(end_s, back.aim, back.reason)]
             + later
         )
+
+    def ask_to_look(self, point_m: np.ndarray | None) -> None:
+        """Somebody asks for a look at ``point_m`` (3,): it lasts, whatever the hands do, until None is asked for."""
+        self._asked = point_m is not None
+        self.gaze_reason = "asked" if self._asked else self._last_glance.reason
+        self.eyes.look_at(self._last_glance.aim if point_m is None else np.array(point_m, dtype=float), self._now_s)
 
     # --- time
 
@@ -235,6 +242,8 @@ class Wearer:
         while self._glances and now_s >= self._glances[0].time_s:
             due = self._glances.popleft()
         # A corrective saccade has just done what the next fixation on the same thing was to do.
+        if due is not None and self._asked:
+            self._last_glance, due = due, None
         if due is None or (due.reason == self.gaze_reason and self.eyes.resting_s(now_s) < _SETTLED_S):
             return
         self._last_glance, self.gaze_reason = due, due.reason

@@ -34,6 +34,13 @@ def test_the_help_names_every_default(name, capsys):
             assert f"default {value}" in said, f"--{action.dest}"
 
 
+@pytest.mark.parametrize("command", ["call governor/arm", "status", "calibrate"])
+def test_a_domain_that_cannot_be_is_named(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([*command.split(), "--domain", "999"])
+    assert end.value.code == 2 and "a number from 0 to 232, got '999'" in capsys.readouterr().err
+
+
 def test_the_version_is_that_of_the_package(capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(["--version"])

@@ -200,6 +200,11 @@ def test_a_hole_larger_than_the_search_says_so():
         intersect_depth(AHEAD, SIGMA, depth, IDEAL)
 
 
+def test_a_gaze_as_uncertain_as_can_be_looks_at_the_whole_picture():
+    estimate = intersect_depth(AHEAD, np.float32(3e38), np.full((480, 640), 1.5), IDEAL)
+    assert estimate.position_m[2] == pytest.approx(1.5)
+
+
 @pytest.mark.parametrize(
     "ray, message",
     [

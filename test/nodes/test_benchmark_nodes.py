@@ -1,6 +1,5 @@
 """The nodes of the benchmarks write down what they hear and ask."""
 
-
 import numpy as np
 import pytest
 

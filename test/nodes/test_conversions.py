@@ -178,7 +178,7 @@ def test_joint_states_without_velocity_and_with_wrong_lengths():
     assert np.isnan(robot.joint_state_from(JointStateMsg(name=["a"], position=[0.1])).velocity_rad_s).all()
     with pytest.raises(common.ConversionError, match="2 joints with 1 positions"):
         robot.joint_state_from(JointStateMsg(name=["a", "b"], position=[0.1]))
-    with pytest.raises(common.ConversionError, match="joint b is not finite"):
+    with pytest.raises(common.ConversionError, match="joint 'b' is not finite"):
         robot.joint_state_from(JointStateMsg(name=["a", "b"], position=[0.1, float("nan")]))
 
 

@@ -70,6 +70,20 @@ def test_raw_depth(big_endian):
     assert images.decode_depth(raw(millimetres, "16UC1", 1, big_endian))[0, 0] == pytest.approx(0.5)
 
 
+def test_a_small_file_that_would_fill_the_memory_is_no_picture():
+    ok, data = cv2.imencode(".png", np.zeros((5000, 5000), np.uint8))
+    assert ok and len(data) < 100_000 and images.decompressed(data.tobytes(), cv2.IMREAD_UNCHANGED) is None
+
+
+@pytest.mark.parametrize("length", [0xFFFFFFFF, 0x2D31001D, 14])
+def test_a_chunk_that_says_to_be_longer_than_the_file_is_not_believed(length, monkeypatch):
+    data = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    assert images.decompressed(data, cv2.IMREAD_COLOR).shape == (8, 8, 3)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it would make room for all of that"))
+    assert images.decompressed(data[:33] + length.to_bytes(4) + data[37:], cv2.IMREAD_COLOR) is None
+    assert images.decompressed(data[:-4], cv2.IMREAD_COLOR) is None
+
+
 def test_what_cannot_be_decoded_is_named(rgb):
     with pytest.raises(RecordingError, match="bayer_rggb8"):
         images.decode_rgb(raw(rgb[..., 0], "bayer_rggb8"))

@@ -36,6 +36,8 @@ class TestLoad:
     def test_unknown_name_lists_what_exists(self):
         with pytest.raises(RobotError, match=r"no robot 'jako'.*jaco"):
             RobotDescription.load("jako")
+        with pytest.raises(RobotError, match="no robot"):
+            RobotDescription.load("x" * 5000)
 
     def test_initial_positions_cover_the_gripper(self, jaco):
         assert set(jaco.initial_positions) == {*jaco.joint_names, "finger_1", "finger_2", "finger_3"}

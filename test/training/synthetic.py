@@ -84,12 +84,12 @@ def _labels(index: int, point: np.ndarray, label: np.ndarray, looked: str, optio
     )
 
 
-def write_squares(folder: Path, seeds: list[int]) -> Path:
+def write_squares(folder: Path, seeds: list[int], options: RecordOptions = OPTIONS) -> Path:
     """Shards of the episodes ``seeds``; returns ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    writer = ShardWriter(folder, OPTIONS)
+    writer = ShardWriter(folder, options)
     for seed in seeds:
-        writer.write(seed, squares(seed))
+        writer.write(seed, squares(seed, options))
     writer.finish(seeds)
     writer.close(seeds)
     return folder

@@ -7,18 +7,22 @@ read, and gaze in what is said of frames alone.
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch.nn.functional as F
+from synthetic import write_squares
 
 from gaze_vlm_ros.statistics import wilson
 from gaze_vlm_ros.training import cache_tokens
 from gaze_vlm_ros.training.answers import Input, answer
 from gaze_vlm_ros.training.data import DataError
-from gaze_vlm_ros.training.evaluate_vlm import evaluate
+from gaze_vlm_ros.training.evaluate_leads import KEY, write_leads
+from gaze_vlm_ros.training.evaluate_vlm import evaluate, write_evaluation
 from gaze_vlm_ros.training.metrics.embedding import INSTALL
 from gaze_vlm_ros.training.model_card import write_card
+from gaze_vlm_ros.training.shards.schema import RecordOptions
 from gaze_vlm_ros.training.token_set import TokenSet
 from gaze_vlm_ros.vlm.checkpoint import load_checkpoint
 from gaze_vlm_ros.vlm.model import GazeVLM
@@ -33,12 +37,12 @@ def result(runs):
     return evaluate(runs / "vlm" / "checkpoint", runs / "tokens")
 
 
-def changed_cache(runs, folder, change):
-    """A copy of the token cache whose columns ``change`` has altered in place."""
+def changed_cache(runs, folder, change, tokens="tokens"):
+    """A copy of a token cache whose columns ``change`` has altered in place."""
     folder.mkdir()
-    os.link(runs / "tokens" / "tokens.npy", folder / "tokens.npy")
-    shutil.copy(runs / "tokens" / "cache.json", folder)
-    with np.load(runs / "tokens" / "frames.npz") as arrays:
+    os.link(runs / tokens / "tokens.npy", folder / "tokens.npy")
+    shutil.copy(runs / tokens / "cache.json", folder)
+    with np.load(runs / tokens / "frames.npz") as arrays:
         columns = dict(arrays)
     change(columns)
     np.savez(folder / "frames.npz", **columns)
@@ -95,6 +99,41 @@ def test_the_next_object_is_asked_before_the_hand_starts(runs, tmp_path, result)
         assert accuracy["gaze"] > 0.8 and accuracy["oracle_gaze"] > 0.8
         assert accuracy["rgb"] <= 5 / 6 and accuracy["shuffled_gaze"] <= 5 / 6
         assert 0.5 <= accuracy["majority"] < 1.0
+
+
+def test_every_recorded_frame_tells_what_a_quarter_of_a_second_before_the_hand_is_said(runs, tmp_path, result):
+    options = RecordOptions(seconds=8.0, rate_hz=10.0, split="test")
+    checkpoint = Path(shutil.copytree(runs / "vlm" / "checkpoint", tmp_path / "checkpoint"))
+    cache = cache_tokens.cache_tokens
+    cache(write_squares(tmp_path / "data", [0, 1, 2], options), checkpoint, tmp_path / "tokens", every_frame=True)
+    with pytest.raises(DataError, match="run evaluate_vlm"):
+        write_leads(checkpoint, tmp_path / "tokens")
+    (checkpoint / "evaluation.json").write_text(json.dumps(result))
+    write_leads(checkpoint, changed_cache(tmp_path, tmp_path / "reach", begin_reach))
+    found = json.loads((checkpoint / "evaluation.json").read_text())
+    leads = found[KEY]["leads"]
+    assert {lead: (at["n"], at["median_lead_s"]) for lead, at in leads.items()} == {
+        "2": (3, 2.0),
+        "1": (3, 1.0),
+        "0.5": (3, 0.5),
+        "0.25": (3, 0.3),
+    }
+    assert leads["0.25"]["accuracy"]["gaze"]["value"] == 1.0 and found[KEY]["frames_per_s"] == 10.0
+    assert {key: found[key] for key in result} == result, "the other figures stay"
+    assert "The same at short leads" in (checkpoint / "README.md").read_text()
+
+
+def test_test_episodes_alone_are_enough_but_one_is_not(runs, tmp_path):
+    checkpoint = runs / "vlm" / "checkpoint"
+    options = RecordOptions(seconds=8.0, rate_hz=2.0, split="test")
+    data = write_squares(tmp_path / "data", [0, 1], options)
+    before = (checkpoint / "evaluation.json").exists()
+    write_evaluation(checkpoint, tmp_path / "tokens", "test", data, out=tmp_path / "figures")
+    found = json.loads((tmp_path / "figures" / "evaluation.json").read_text())
+    assert found["episodes"] == 2 and "centre_prior" not in found["attention_mass_within_2_patches"]
+    assert (tmp_path / "figures" / "README.md").exists() and (checkpoint / "evaluation.json").exists() == before
+    with pytest.raises(DataError, match="at least two episodes"):
+        write_evaluation(checkpoint, tmp_path / "one", "test", write_squares(tmp_path / "alone", [0], options))
 
 
 def test_a_reach_behind_another_event_is_not_asked(runs, tmp_path):
@@ -229,7 +268,7 @@ def test_the_card_shows_every_figure(card, result):
     for title in ("Verb, object", "Next object", "Hallucinated", "Calibration", "Likeness", "Attention at the gaze"):
         assert f"### {title}" in text
     assert "frames and the heatmap that supervises" in text
-    assert "| 0.25 s | 0 | - | 0 | - |" in text
+    assert "| 0.25 s |" not in text, "no reach was asked about so late"
 
 
 def test_the_card_says_what_a_semantic_score_needs(card, result):

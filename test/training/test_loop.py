@@ -114,7 +114,9 @@ def test_the_learning_rate_warms_up_and_falls_to_nothing():
     assert rates == pytest.approx([0.01, 0.5, 1.0, 0.5, 0.0], abs=1e-6)
 
 
-@pytest.mark.parametrize("bad", [{"steps": 5}, {"minutes": None}, {"minutes": -1.0}, {"learning_rate": 0.0}])
+@pytest.mark.parametrize(
+    "bad", [{"steps": 5}, {"minutes": None}, {"minutes": -1.0}, {"minutes": float("nan")}, {"learning_rate": 0.0}]
+)
 def test_settings_that_cannot_work_are_refused(bad):
     with pytest.raises(LoopError):
         LoopSettings(**bad)

@@ -187,9 +187,11 @@ def test_an_index_that_is_lost_or_of_another_state_is_read_off_the_shard(folder,
     copy = tmp_path / path.name
     copy.write_bytes(path.read_bytes())
     assert replace(index_of(copy), path=path) == index_of(path)
-    stale = index_of(path).as_dict() | {"bytes": 17, "episodes": []}
-    copy.with_suffix(".json").write_text(json.dumps(stale))
-    assert replace(index_of(copy), path=path) == index_of(path)
+    whole = index_of(path).as_dict()
+    outside = {"episodes": [whole["episodes"][0] | {"bytes": 1 << 70}]}
+    for change in ({"bytes": 17, "episodes": []}, outside):
+        copy.with_suffix(".json").write_text(json.dumps(whole | change))
+        assert replace(index_of(copy), path=path) == index_of(path)
 
 
 @pytest.mark.parametrize("left", [0, 700, 50_000, -1])

@@ -17,7 +17,7 @@ from gaze_vlm_ros.training.arms.pooling import make_block
 from gaze_vlm_ros.training.arms.released import released_divergence
 from gaze_vlm_ros.training.arms.targets import Target, target_maps
 from gaze_vlm_ros.training.best import FILE as BEST
-from gaze_vlm_ros.training.cache_tokens import encoder_digest, require_columns
+from gaze_vlm_ros.training.cache_tokens import open_tokens
 from gaze_vlm_ros.training.data import SPLITS, DataError
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.provenance import Stage, load_stages
@@ -111,10 +111,7 @@ def run_trial(trial: Trial) -> dict:
     setup, arm = trial.setup, arm_of(trial.arm)
     torch.set_num_threads(setup.threads)
     pretrained, tokenizer = load_checkpoint(setup.encoder)
-    data = TokenSet(setup.tokens, pretrained.config)
-    require_columns(data, setup.tokens)
-    if data.encoder_sha256 != encoder_digest(pretrained):
-        raise DataError(f"{setup.tokens} holds the tokens of another encoder than {setup.encoder}; name its own")
+    data = open_tokens(setup.tokens, setup.encoder, pretrained)
     drawn_in = _overlay_of(setup, data, pretrained) if arm.drawn else None
     training, validation, test = (_episodes(data, setup, split) for split in SPLITS)
     training = _share_of(training, trial)

@@ -60,16 +60,17 @@ def gazed(judged: Judged) -> tuple[np.ndarray, np.ndarray]:
 def tables(judged: Judged) -> dict:
     """measure -> attention of the model, or a rival -> mean over the frames that have gaze.
 
-    Rivals: the same attention everywhere and the mean gaze of the training frames (``centre_prior``); for scale the
-    heatmap itself (``human_gaze``).
+    Rivals: the same attention everywhere and, where the data have training frames, their mean gaze (``centre_prior``);
+    for scale the heatmap itself (``human_gaze``).
     """
     heatmap = judged.data.columns["heatmap"]
     grid, (seen, target) = heatmap.shape[1:], gazed(judged)
     patch, episodes = target.argmax(1), judged.episode[seen].tolist()
-    prior = heatmap[judged.data.columns["split"] == SPLITS.index("train")].mean(0).ravel()
+    prior = heatmap[judged.data.columns["split"] == SPLITS.index("train")].sum(0).ravel()
     fields = {source.value: judged.said[source].attention[seen] for source in (Input.RGB, Input.GAZE)}
     fields["uniform"] = np.full(target.shape, 1 / target.shape[1])
-    fields["centre_prior"] = np.broadcast_to(prior / prior.sum(), target.shape)
+    if prior.any():
+        fields["centre_prior"] = np.broadcast_to(prior / prior.sum(), target.shape)
     fields["human_gaze"] = target
     measures = {"mass": lambda field: mass_near(field, patch, grid)}
     measures |= {"nss": lambda field: nss(field, patch), "auc_judd": lambda field: auc_judd(field, patch)}

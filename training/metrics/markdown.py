@@ -88,9 +88,17 @@ def _next_object(table: dict) -> str:
             *(figure_of(at["accuracy"][source]) for source in sources),
         ]
         for lead, at in table.items()
+        if at["n"]
     ]
     head = ["before the hand starts", "n", "median true lead", "left out: another event came first"]
     return table_of([*head, *(source.replace("_", " ") for source in sources)], rows)
+
+
+def _every_frame(found: dict) -> str:
+    return (
+        f"{found['episodes']} other episodes of the split {found['split']}, {found['frames_per_s']:g} frames a second "
+        f"(`evaluate_leads`; data {found['data_sha256'][:12]}).\n\n"
+    ) + _next_object(found["leads"])
 
 
 def _hallucinated(table: dict) -> str:
@@ -159,6 +167,7 @@ _SECTIONS = (
     ("Once per phase (activity) and per event", "per_phase", _per_phase),
     ("Verb, object and place, once per phase and per event", "slots", _slots),
     ("Next object: the event's object, asked before the hand starts for it", "next_object", _next_object),
+    ("The same at short leads, from every recorded frame", "next_object_every_frame", _every_frame),
     ("Every window, free-running", "per_window", _per_window),
     ("Hallucinated objects, activity", "hallucinated_object", _hallucinated),
     ("Calibration", "calibration", _calibration),

@@ -13,6 +13,7 @@ from dataclasses import asdict, fields
 import cv2
 import numpy as np
 
+from gaze_vlm_ros.recording.images import decompressed
 from gaze_vlm_ros.training.shards.schema import POINTS, DataError, EpisodeHeader, FrameRecord, Labels, Pictures
 
 RGB, DEPTH, SEGMENTATION, INSTANCE, FLOW, LABELS = MEMBERS = (
@@ -86,10 +87,7 @@ def decode_picture(member: str, data: bytes) -> np.ndarray | tuple[np.ndarray, n
 
     Raises DataError where ``data`` is no picture.
     """
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR if member == RGB else -1)
-    except cv2.error:
-        picture = None
+    picture = decompressed(data, cv2.IMREAD_COLOR if member == RGB else cv2.IMREAD_UNCHANGED)
     if picture is None or picture.ndim != (3 if member in (RGB, FLOW) else 2) or picture.shape[2:] not in ((), (3,)):
         raise DataError(f"{member} is no picture of its kind; generate the episode again")
     if member == RGB:

@@ -70,7 +70,8 @@ def index_of(path: Path) -> ShardIndex:
         index = ShardIndex(path, document["split"], document["bytes"], document["sha256"], episodes)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return _scan(path)
-    return index if index.bytes == size else _scan(path)
+    inside = all(place.offset + place.bytes <= size for place in episodes)
+    return index if index.bytes == size and inside else _scan(path)
 
 
 def _scan(path: Path) -> ShardIndex:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -107,12 +107,12 @@ class SweptSet:
         return float(heatmaps[self._rows].any((1, 2)).mean())
 
 
-def asked_windows(data: TokenSet, windows: np.ndarray) -> np.ndarray:
+def asked_windows(data: TokenSet, windows: np.ndarray, leads_s: Sequence[float] = (LEAD_S,)) -> np.ndarray:
     """Those of ``windows`` whose answers are judged: the last one of each phase, the last one 0.5 s before each event,
-    the one 0.5 s before each reach. Of these alone scores are what they are of all.
+    those ``leads_s`` before each reach. Of these alone scores are what they are of all.
     """
     own_number = [[[Sentence(str(i), 1.0)]] * len(KINDS) for i in range(len(windows))]
     judged = Judged(data, windows, {Input.RGB: Answers(own_number, np.empty(0))})
     said = (int(point.said) for kind in KINDS for point in judged.points(Input.RGB, kind).judged)
-    before, _ = asked_before(judged, LEAD_S)
-    return windows[sorted({*said, *(i for i, _ in before)})]
+    before = (i for lead_s in leads_s for i, _ in asked_before(judged, lead_s)[0])
+    return windows[sorted({*said, *before})]

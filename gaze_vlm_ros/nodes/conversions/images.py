@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+import cv2
 import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -39,6 +40,25 @@ def rgb_message(rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
         step=3 * width,
         data=_bytes(rgb.tobytes()),
     )
+
+
+def grey_message(grey: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
+    """A mono8 image of (H, W) uint8."""
+    height, width = grey.shape
+    return Image(
+        header=header_message(stamp_ns, frame_id),
+        height=height,
+        width=width,
+        encoding="mono8",
+        step=width,
+        data=_bytes(grey.tobytes()),
+    )
+
+
+def grey_from(message: Image) -> np.ndarray:
+    """(H, W) uint8 of a grey or colour Image; RecordingError where it is no picture."""
+    rgb = decode_rgb(message)
+    return np.ascontiguousarray(rgb[..., 0]) if message.encoding == "mono8" else cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
 
 
 def float_message(values: np.ndarray, stamp_ns: int, frame_id: str) -> Image:

@@ -59,7 +59,7 @@ def joint_state_from(message: JointStateMsg) -> JointState:
     position = np.array(message.position)
     if not np.isfinite(position).all():
         bad = message.name[int(np.argmin(np.isfinite(position)))]
-        raise ConversionError(f"the position of joint {bad} is not finite")
+        raise ConversionError(f"the position of joint {bad!r} is not finite")
     velocity = np.array(message.velocity) if message.velocity else np.full(count, np.nan)
     return JointState(nanoseconds(message.header.stamp), tuple(message.name), position, velocity)
 

@@ -6,7 +6,7 @@ from gaze_vlm_ros.training.bc_rl.reward import joint_distance, path_distance
 
 
 def line(*points: tuple[float, float, float]) -> torch.Tensor:
-    return torch.tensor([points])
+    return torch.tensor([points], dtype=torch.float32)
 
 
 def test_it_goes_from_the_demonstration_to_the_prediction_and_not_back():
@@ -14,6 +14,11 @@ def test_it_goes_from_the_demonstration_to_the_prediction_and_not_back():
     beyond = line((0, 0, 0), (1, 0, 0), (5, 0, 0))
     assert path_distance(shown, beyond).item() == pytest.approx(0.0, abs=1e-6)
     assert path_distance(beyond, shown).item() == pytest.approx(4 / 3, abs=1e-6)
+
+
+def test_a_path_of_a_whole_second_far_from_the_base_is_no_distance_from_itself():
+    shown = 3.0 + torch.rand(1, 30, 3, generator=torch.Generator().manual_seed(0))
+    assert path_distance(shown, shown).item() == 0.0
 
 
 def test_time_does_not_matter():
