@@ -120,8 +120,8 @@ class StreamingPredictor:
         self._history.add(frame, samples if self._use_gaze else (), camera_size)
 
     @torch.inference_mode()
-    def predict(self) -> PredictorOutput:
-        """The activity and the event at the newest frame.
+    def predict(self, with_gaze: bool = True) -> PredictorOutput:
+        """The activity and the event at the newest frame; without ``with_gaze`` as if no gaze had been given.
 
         Raises PredictorError where there is no frame yet, and where the model gives no finite numbers for the window;
         EncodingError where there is no memory left to encode a frame.
@@ -131,6 +131,7 @@ class StreamingPredictor:
         window, missing = self._history.window()
         self._encode([entry for entry in window if entry.tokens is None])
         heatmap, given = self._gaze_of(window)
+        given = given & with_gaze
         tokens = torch.stack([entry.tokens for entry in window])
         features, attention = self._model.attend(tokens[None], heatmap[None], given[None])
         if not torch.isfinite(features).all():

@@ -31,6 +31,9 @@ class WantChooser:
         label, looked_ns = memory.looked
         if looked_ns:
             self.decision.evidence.on_look(label, looked_ns)
+        if wearer is not None:
+            hands = np.array([wearer.left_hand_m, wearer.right_hand_m])
+            self.decision.evidence.on_hands(hands, wearer.stamp_ns)
         far = [thing.label for thing in memory.things(now_ns) if wearer is None or self._needs_help(thing, wearer)]
         want = self.decision.step(now_ns, far)
         return Choice(want.label, want.reason, self.decision.evidence.prediction_ns or 0)

@@ -1,4 +1,4 @@
-"""What speaks for each thing being wanted next: predictions and gaze, each over several spans of time."""
+"""What speaks for each thing being wanted next: predictions and gaze, over several spans of time, and the hands."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ GAZE_SPANS_S = (0.3, 1.0, 3.0)
 PREDICTION_SPAN_S = 0.8
 DWELL_GAP_S = 0.3
 """A look away for less does not end a dwell: a blink, or one wrong label."""
-LONGEST_DWELL_S = 2.0
+LONGEST_DWELL_S, LONG_DWELL_S = 2.0, 0.6
 _LONGEST_STEP_S = 0.1
 _LEAST = 0.005
 THING_FEATURES = (
     "log probability now", "log probability lately", "named first",
-    *(f"gaze in {span:g} s" for span in GAZE_SPANS_S), "dwell",
+    *(f"gaze in {span:g} s" for span in GAZE_SPANS_S), "dwell", "long dwell",
 )  # fmt: skip
-NOTHING_FEATURES = ("always", "probability of no thing", "largest probability", "gaze on no thing in 1 s")
+NOTHING_FEATURES = (
+    "always", "probability of no thing", "largest probability", "gaze on no thing in 1 s", "hands at rest",
+)  # fmt: skip
+REST_SPAN_S, MOVING_M_S = 5.0, 0.05
+"""Hands that moved at all within about so long belong to somebody who is doing something."""
 
 
 def needed_thing(hypothesis: Hypothesis) -> str:
@@ -47,7 +51,9 @@ class Evidence:
         self.out_of_domain = False
         self._gaze: dict[float, dict[str, float]] = {span: {} for span in GAZE_SPANS_S}
         self._gaze_ns: int | None = None
-        self._dwell: tuple[str, int, int] = ("", 0, 0)
+        self._dwell: tuple[str, int, int] = ("", 0, -NS_PER_S)
+        self._hands: tuple[np.ndarray, int] | None = None
+        self._rest = 1.0
 
     def on_prediction(self, prediction: Prediction) -> None:
         """Takes in an event; an activity, or one older than the latest, changes nothing."""
@@ -79,6 +85,17 @@ class Evidence:
         elif stamp_ns - until_ns > DWELL_GAP_S * NS_PER_S:
             self._dwell = label, stamp_ns, stamp_ns
 
+    def on_hands(self, hands_m: np.ndarray, stamp_ns: int) -> None:
+        """Where the hands are, (2, 3), NaN where unseen; one older than the latest changes nothing."""
+        if self._hands is not None:
+            elapsed_s = (stamp_ns - self._hands[1]) / NS_PER_S
+            if elapsed_s <= 0.0:
+                return
+            way = np.linalg.norm(hands_m - self._hands[0], axis=1)
+            moves = bool((way > MOVING_M_S * elapsed_s).any())
+            self._rest = 0.0 if moves else 1.0 - (1.0 - self._rest) * math.exp(-elapsed_s / REST_SPAN_S)
+        self._hands = np.array(hands_m, dtype=float), stamp_ns
+
     def dwell_s(self, label: str) -> float:
         """How long [s] the wearer has been looking at ``label``, up to now; 0 for what is not looked at."""
         looked, since_ns, until_ns = self._dwell
@@ -88,16 +105,19 @@ class Evidence:
         """For ``things`` (T, len(THING_FEATURES)), and for the case that none of them is wanted (NOTHING_FEATURES,)."""
         mine = np.zeros((len(things), len(THING_FEATURES)))
         for row, thing in enumerate(things):
+            dwell_s = min(self.dwell_s(thing), LONGEST_DWELL_S)
             mine[row] = [
                 math.log(self._now.get(thing, 0.0) + _LEAST),
                 math.log(self._lately.get(thing, 0.0) + _LEAST),
                 float(thing == self._first),
                 *(levels.get(thing, 0.0) for levels in self._gaze.values()),
-                min(self.dwell_s(thing), LONGEST_DWELL_S),
+                dwell_s,
+                max(dwell_s - LONG_DWELL_S, 0.0),
             ]
         probable = [self._now.get(thing, 0.0) for thing in things]
         elsewhere = self._gaze[GAZE_SPANS_S[1]].get("", 0.0)
-        return mine, np.array([1.0, 1.0 - min(sum(probable), 1.0), max(probable, default=0.0), elsewhere])
+        none = [1.0, 1.0 - min(sum(probable), 1.0), max(probable, default=0.0), elsewhere, self._rest]
+        return mine, np.array(none)
 
 
 def _fade(levels: dict[str, float], new: dict[str, float], kept: float) -> None:

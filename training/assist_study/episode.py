@@ -92,7 +92,7 @@ class Episode:
         self.decision = WantDecision(weights, self.senses.evidence) if run.condition in PREDICTED else None
         self.outcome = Outcome()
         self._ordered = ""
-        self._alone_until_s = np.inf
+        self._asked_s = self._alone_until_s = np.inf
         self._engaged, self._delivered = "", 0
 
     def play(self) -> Outcome:
@@ -153,7 +153,7 @@ class Episode:
         if self.porter.engaged == want.thing:
             want.by = "prediction"  # it comes already
         elif now_s >= want.since_s + self._patience_s:
-            want.by = "request"
+            want.by, self._asked_s = "request", now_s
 
     @property
     def _patience_s(self) -> float:
@@ -190,7 +190,7 @@ class Episode:
         if not wants or not self.kitchen.wearer.want or wants[-1].by != "request":
             return
         want = wants[-1]
-        if now_s >= want.since_s + self._patience_s + self.run.request_s:
+        if now_s >= self._asked_s + self.run.request_s:
             self._ordered = want.thing
             if want.thing in self.porter.refused and self.porter.engaged != want.thing:
                 self._ordered = ""

@@ -35,11 +35,10 @@ class Moment:
 class LoggedEpisode(Episode):
     """An episode on request in which both inputs are watched; what they say changes nothing."""
 
-    def __init__(self, run: Run, settings: StudySettings, predictors: dict[str, StreamingPredictor]) -> None:
+    def __init__(self, run: Run, settings: StudySettings, predictor: StreamingPredictor) -> None:
         super().__init__(run, settings, None, None)
-        self.watching = {
-            name: Senses(self.kitchen, name, settings.prediction_age_s, predictors[name]) for name in LOGGED
-        }
+        self.watching = {name: Senses(self.kitchen, name, settings.prediction_age_s, predictor) for name in LOGGED}
+        self._predictor = predictor
         self.moments: list[Moment] = []
 
     def _look(self, samples: list[GazeSample]) -> None:
@@ -47,8 +46,10 @@ class LoggedEpisode(Episode):
             senses.look(samples)
 
     def _predict(self) -> None:
-        for senses in self.watching.values():
-            senses.predict()
+        """One picture, encoded once, and both predictions from it."""
+        self.watching[GAZE].observe(self.kitchen.render(depth=False))
+        for name, senses in self.watching.items():
+            senses.send(self._predictor.predict(with_gaze=name == GAZE).event)
 
     def _arrive(self) -> None:
         if all([senses.arrive() for senses in self.watching.values()]):

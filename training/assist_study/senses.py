@@ -11,7 +11,7 @@ from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.policies.wants import Evidence
 from gaze_vlm_ros.sim.assistance import AssistedKitchen
 from gaze_vlm_ros.training.assist_study.settings import GAZE, RGB, SHUFFLED, TRUTH
-from gaze_vlm_ros.types import NS_PER_S, GazeSample, Hypothesis, Prediction, PredictionKind
+from gaze_vlm_ros.types import NS_PER_S, Frame, GazeSample, Hypothesis, Prediction, PredictionKind
 from gaze_vlm_ros.vlm.predictor import StreamingPredictor
 
 NEAR_RAD = np.radians(6.0)
@@ -36,8 +36,9 @@ class Senses:
             predictor.reset()
 
     def look(self, new: list[GazeSample]) -> None:
-        """Takes in the gaze that has come in since the last call: at what thing the newest valid sample looks."""
-        kitchen = self.kitchen
+        """Takes in the hands, and the gaze since the last call: at what thing the newest valid sample looks."""
+        kitchen, wearer = self.kitchen, self.kitchen.wearer_state()
+        self.evidence.on_hands(np.array([wearer.left_hand_m, wearer.right_hand_m]), wearer.stamp_ns)
         self._samples = [
             one for one in self._samples + new if one.stamp_ns >= (kitchen.time_s - _GAZE_SPAN_S) * NS_PER_S
         ]
@@ -55,18 +56,21 @@ class Senses:
         self.evidence.on_look(self._other.get(label, label), valid[-1].stamp_ns)
 
     def predict(self) -> None:
-        """Predicts from the present; the result arrives ``age_s`` later."""
-        kitchen = self.kitchen
+        """Predicts from the present."""
         if self.condition == TRUTH:
-            prediction = _true_event(kitchen)
+            self.send(_true_event(self.kitchen))
         elif self._predictor is not None:
-            frame = kitchen.render(depth=False)
-            samples = () if self.condition == RGB else self._samples
-            self._predictor.observe(frame, samples, (kitchen.camera.width, kitchen.camera.height))
-            prediction = self._swapped(self._predictor.predict().event)
-        else:
-            return
-        self._on_their_way.append((kitchen.time_s + self._age_s, prediction))
+            self.observe(self.kitchen.render(depth=False))
+            self.send(self._swapped(self._predictor.predict(self.condition != RGB).event))
+
+    def observe(self, frame: Frame) -> None:
+        """Shows the predictor a frame, with the gaze before it."""
+        camera = self.kitchen.camera
+        self._predictor.observe(frame, self._samples, (camera.width, camera.height))
+
+    def send(self, prediction: Prediction) -> None:
+        """A prediction arrives ``age_s`` from now."""
+        self._on_their_way.append((self.kitchen.time_s + self._age_s, prediction))
 
     def arrive(self) -> bool:
         """Takes in the predictions that have arrived by now; whether there were any."""

@@ -27,6 +27,7 @@ _CODE = (
     *(f"training/assist_study/{name}.py" for name in ("episode", "log", "porter", "senses")),
 )  # fmt: skip
 """What the outcome of a run depends on."""
+_MODEL = ("model.safetensors", "config.json", "tokenizer.json", "calibration.json", "domain.safetensors")
 
 
 class StudyError(GazeVlmError):
@@ -75,6 +76,6 @@ def _files_digest() -> str:
     root, found = CHECKPOINT.parents[3], hashlib.sha256()
     named = [path for pattern in _CODE for path in root.glob(pattern)]
     files = [file for path in named for file in (path.rglob("*.py") if path.is_dir() else [path])]
-    for path in sorted(files) + sorted(CHECKPOINT.glob("*.*")):
+    for path in sorted(files) + [CHECKPOINT / name for name in _MODEL]:
         found.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return found.hexdigest()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gaze_vlm_ros.policies.wants import WantWeights
 from gaze_vlm_ros.training.assist_study.episode import Episode, Outcome
-from gaze_vlm_ros.training.assist_study.log import LOGGED, LoggedEpisode, save_moments
+from gaze_vlm_ros.training.assist_study.log import LoggedEpisode, save_moments
 from gaze_vlm_ros.training.assist_study.settings import (
     CHECKPOINT,
     GAZE,
@@ -57,9 +57,9 @@ class Store:
 
 
 @cache
-def predictor_of(condition: str) -> StreamingPredictor:
-    """One for each process and input: loading costs more than a run's first seconds."""
-    return StreamingPredictor.from_checkpoint(CHECKPOINT, "off" if condition == RGB else "auto", threads=1)
+def predictor() -> StreamingPredictor:
+    """One for each process: loading costs more than a run's first seconds."""
+    return StreamingPredictor.from_checkpoint(CHECKPOINT, threads=1)
 
 
 def play(store: Store, run: Run) -> None:
@@ -68,7 +68,7 @@ def play(store: Store, run: Run) -> None:
         return
     predicts = run.condition in PREDICTED
     weights = dict(store.weights)[INPUT_OF[run.condition]] if predicts else None
-    outcome = Episode(run, store.settings, predictor_of(run.condition) if predicts else None, weights).play()
+    outcome = Episode(run, store.settings, predictor() if predicts else None, weights).play()
     told = {"run": asdict(run), "outcome": outcome.as_dict()}
     store.place.mkdir(parents=True, exist_ok=True)
     write_atomically(store.path_of(run), (json.dumps(told) + "\n").encode())
@@ -102,7 +102,7 @@ def log_path(folder: Path, settings: StudySettings, run: Run) -> Path:
 
 
 def write_log(job: LogJob) -> None:
-    episode = LoggedEpisode(job.run, job.settings, {name: predictor_of(name) for name in LOGGED})
+    episode = LoggedEpisode(job.run, job.settings, predictor())
     episode.play()
     save_moments(job.path, episode.moments)
 

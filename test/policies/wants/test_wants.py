@@ -1,0 +1,184 @@
+"""When help is wanted: evidence that adds up and fades, its weights, and the decision."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from gaze_vlm_ros.policies.memory import ThingMemory
+from gaze_vlm_ros.policies.wants import Evidence, WantChooser, WantDecision, WantError, WantWeights
+from gaze_vlm_ros.policies.wants.evidence import GAZE_SPANS_S, NOTHING_FEATURES, THING_FEATURES, needed_thing
+from gaze_vlm_ros.types import NS_PER_S, GazeTarget, Hypothesis, Prediction, PredictionKind, WearerState
+
+LOOKS = GAZE_SPANS_S.index(1.0) + 3
+DWELL = THING_FEATURES.index("dwell")
+RESTS = NOTHING_FEATURES.index("hands at rest")
+SIMPLE = WantWeights((1.0, 0, 0, 0, 0, 0, 2.0, 0), (0, 0, 0, 0, 0), start=0.8, keep=0.4, persist_s=0.2)
+
+
+def event(time_s, **probability):
+    hypotheses = tuple(
+        Hypothesis(f"pick up the {thing}", "pick up", thing, "", share) for thing, share in probability.items()
+    )
+    return Prediction(round(time_s * NS_PER_S), PredictionKind.EVENT, "", 0.5, hypotheses)
+
+
+def look(evidence, label, start_s, end_s, hertz=50):
+    for time_s in np.arange(start_s, end_s, 1 / hertz):
+        evidence.on_look(label, round(time_s * NS_PER_S))
+
+
+class TestNeededThing:
+    @pytest.mark.parametrize(
+        ("verb", "thing", "place", "needed"),
+        [
+            ("pick up", "mug", "", "mug"),
+            ("press", "kettle", "", "kettle"),
+            ("pour", "kettle", "mug", "mug"),
+            ("put", "mug", "tray", ""),
+            ("drink", "mug", "", ""),
+        ],
+    )
+    def test_is_what_has_to_come_within_reach(self, verb, thing, place, needed):
+        assert needed_thing(Hypothesis("", verb, thing, place, 0.5)) == needed
+
+
+class TestEvidence:
+    def test_gaze_rises_to_its_time_constant_and_fades(self):
+        evidence = Evidence()
+        look(evidence, "mug", 0.0, 1.02)
+        level = evidence.features(["mug"])[0][0, LOOKS]
+        assert level == pytest.approx(1 - math.exp(-1.0), abs=0.02)
+        look(evidence, "bowl", 1.02, 2.04)
+        assert evidence.features(["mug"])[0][0, LOOKS] == pytest.approx(level * math.exp(-1.0), abs=0.02)
+
+    def test_a_gap_without_samples_counts_for_little(self):
+        evidence = Evidence()
+        evidence.on_look("mug", 0)
+        evidence.on_look("mug", 5 * NS_PER_S)
+        assert evidence.features(["mug"])[0][0, LOOKS] < 0.1
+
+    def test_a_dwell_bears_a_short_look_away_but_no_long_one(self):
+        evidence = Evidence()
+        look(evidence, "mug", 0.0, 0.5)
+        look(evidence, "bowl", 0.5, 0.7)
+        look(evidence, "mug", 0.7, 1.0)
+        assert evidence.dwell_s("mug") == pytest.approx(1.0, abs=0.05)
+        look(evidence, "bowl", 1.0, 1.6)
+        assert evidence.dwell_s("mug") == 0.0 and evidence.dwell_s("bowl") == pytest.approx(0.3, abs=0.05)
+
+    def test_an_activity_and_an_older_event_change_nothing(self):
+        evidence = Evidence()
+        evidence.on_prediction(event(2.0, mug=0.6))
+        before = evidence.features(["mug", "bowl"])[0]
+        evidence.on_prediction(event(1.0, bowl=0.9))
+        evidence.on_prediction(Prediction(3 * NS_PER_S, PredictionKind.ACTIVITY, "", 1.0))
+        np.testing.assert_array_equal(evidence.features(["mug", "bowl"])[0], before)
+
+    def test_what_is_said_lately_lags_behind_what_is_said_now(self):
+        evidence = Evidence()
+        evidence.on_prediction(event(0.0, mug=0.8))
+        evidence.on_prediction(event(0.25, bowl=0.8))
+        mug, bowl = evidence.features(["mug", "bowl"])[0]
+        assert bowl[0] > mug[0] and mug[1] > bowl[1] and bowl[2] == 1.0 and mug[2] == 0.0
+
+    def test_hands_come_to_rest_slowly_and_move_at_once(self):
+        evidence = Evidence()
+        hands = np.zeros((2, 3))
+        for tick in range(100):
+            evidence.on_hands(hands, tick * NS_PER_S // 20)
+        rested = evidence.features([])[1][RESTS]
+        evidence.on_hands(hands + 0.02, 101 * NS_PER_S // 20)
+        assert rested > 0.6 and evidence.features([])[1][RESTS] == 0.0
+        evidence.on_hands(hands + 0.02, 121 * NS_PER_S // 20)
+        assert 0.1 < evidence.features([])[1][RESTS] < 0.3
+
+
+class TestWeights:
+    def test_probabilities_leave_room_for_nothing(self):
+        shares = SIMPLE.probabilities(np.zeros((3, len(THING_FEATURES))), np.zeros(len(NOTHING_FEATURES)))
+        np.testing.assert_allclose(shares, 0.25)
+
+    def test_what_is_stored_is_found_again(self, tmp_path):
+        SIMPLE.save(tmp_path / "mine.json")
+        assert WantWeights.load(tmp_path / "mine.json") == SIMPLE
+
+    @pytest.mark.parametrize("change", [{"thing": [1.0]}, {"keep": 0.9}, {"persist_s": -1}, {"colour": 3}])
+    def test_a_file_of_another_form_is_named(self, tmp_path, change):
+        SIMPLE.save(tmp_path / "mine.json")
+        told = json.loads((tmp_path / "mine.json").read_text())
+        (tmp_path / "mine.json").write_text(json.dumps(told | change))
+        with pytest.raises(WantError, match="holds no weights"):
+            WantWeights.load(tmp_path / "mine.json")
+
+    def test_a_missing_one_lists_the_choices(self):
+        with pytest.raises(WantError, match="use rgb or gaze, or a file"):
+            WantWeights.load("touch")
+
+    @pytest.mark.parametrize("name", ["rgb", "gaze"])
+    def test_the_shipped_ones_say_where_they_come_from(self, name):
+        assert WantWeights.load(name).provenance
+
+
+class TestDecision:
+    def decided(self, decision, start_s, end_s, candidates=("bowl", "mug"), looked="mug", **probability):
+        for time_s in np.arange(start_s, end_s, 0.05):
+            decision.evidence.on_prediction(event(time_s, **probability))
+            decision.evidence.on_look(looked, round(time_s * NS_PER_S))
+            want = decision.step(round(time_s * NS_PER_S), candidates)
+        return want
+
+    def test_it_starts_when_evidence_has_been_enough_for_long_enough(self):
+        decision = WantDecision(SIMPLE)
+        assert self.decided(decision, 0.0, 0.4, mug=0.6).label == ""
+        want = self.decided(decision, 0.4, 2.0, mug=0.6)
+        assert want.label == "mug" and want.probability > 0.8 and "looked at for" in want.reason
+
+    def test_it_ends_on_contradiction(self):
+        decision = WantDecision(SIMPLE)
+        self.decided(decision, 0.0, 2.0, mug=0.6)
+        assert self.decided(decision, 2.0, 2.2, mug=0.6, looked="bowl").label == "mug"
+        assert self.decided(decision, 2.2, 4.0, bowl=0.6, looked="bowl").label == "bowl"
+
+    def test_it_ends_with_what_is_no_candidate_any_more(self):
+        decision = WantDecision(SIMPLE)
+        self.decided(decision, 0.0, 2.0, mug=0.6)
+        assert decision.step(2 * NS_PER_S, ("bowl",)).label == ""
+        assert "Nothing that the wearer could want" in decision.step(2 * NS_PER_S, ()).reason
+
+    def test_without_a_fresh_prediction_nothing_is_wanted(self):
+        decision = WantDecision(SIMPLE)
+        assert "No event" in decision.step(0, ("mug",)).reason
+        self.decided(decision, 0.0, 2.0, mug=0.6)
+        late = decision.step(4 * NS_PER_S, ("mug",))
+        assert late.label == "" and "old" in late.reason
+
+    def test_the_order_of_candidates_does_not_matter(self):
+        wants = [
+            self.decided(WantDecision(SIMPLE), 0.0, 2.0, candidates=order, mug=0.6)
+            for order in (("mug", "bowl"), ("bowl", "mug"))
+        ]
+        assert wants[0] == wants[1]
+
+
+class TestChooser:
+    HEAD = np.eye(4)
+
+    def chosen(self, mug_m, hand_m=(9.0, 9.0, 9.0)):
+        chooser, memory = WantChooser(SIMPLE), ThingMemory()
+        head = np.eye(4)
+        head[:3, 3] = 1.0, 0.0, 0.5
+        for tick in range(60):
+            now_ns = NS_PER_S + tick * NS_PER_S // 20
+            memory.observe(GazeTarget(now_ns, np.array(mug_m), 1e-5 * np.eye(3), "mug"))
+            chooser.on_prediction(event(now_ns / NS_PER_S, mug=0.8))
+            wearer = WearerState(now_ns, head, right_hand_m=np.array(hand_m), left_hand_m=np.array([9.0, 9.0, 9.0]))
+            choice = chooser.choose(now_ns, memory, wearer)
+        return choice.label
+
+    def test_helps_with_what_is_out_of_the_wearers_reach_alone(self):
+        assert self.chosen([0.2, 0.0, 0.1]) == "mug" and self.chosen([0.7, 0.0, 0.1]) == ""
+
+    def test_a_thing_at_the_hand_needs_no_help(self):
+        assert self.chosen([0.2, 0.0, 0.1], hand_m=[0.25, 0.0, 0.1]) == ""
