@@ -86,9 +86,7 @@ class TestFigures:
     def outcomes(self):
         times = {"no_robot": (60.0, 50.0), ON_REQUEST: (50.0, 40.0), RGB: (49.0, 40.0), GAZE: (40.0, 36.0)}
         times[TRUTH] = (38.0, 32.0)
-        return {
-            Run(seed, name): Outcome(values[seed], 8, True) for name, values in times.items() for seed in (0, 1)
-        }
+        return {Run(seed, name): Outcome(values[seed], 8, True) for name, values in times.items() for seed in (0, 1)}
 
     def test_shares_are_of_all_seconds_of_all_wearers(self):
         told = figures(self.outcomes(), 2.0)
