@@ -24,13 +24,13 @@ from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.conversions.common import camera_pose_from, header_message, point_message, stamp_of
 from gaze_vlm_ros.nodes.conversions.images import rgb_from
-from gaze_vlm_ros.nodes.frame_queue import FrameQueue
 from gaze_vlm_ros.nodes.history import History
 from gaze_vlm_ros.types import CameraModel
 
 TARGET_DISTANCE_M = 0.7
 _ACROSS_RAD, _DOWN_RAD, _BELOW_RAD = np.radians([14.0, 10.0, 8.0])
 _REMEMBERED, _TOLERANCE_NS = 90, 60_000_000
+LOOKS_EVERY_S = 0.03
 _NOWHERE_M = np.full(3, np.nan)
 
 
@@ -118,12 +118,12 @@ class ScreenTargets:
         """Why the newest scene picture did not show the screen."""
         self._screen, self._file = screen, Path(file) if file else None
         self._seen: History[np.ndarray] = History(_REMEMBERED)
-        self._frames, self._place_m = FrameQueue(keep_all=False), None
+        self._place_m: np.ndarray | None = None
         self._viewer: subprocess.Popen | None = None
         kind, topic = (
             (Image, names.SCENE_IMAGE) if image_transport == "raw" else (CompressedImage, names.SCENE_IMAGE_COMPRESSED)
         )
-        node.subscribe(kind, topic, self._on_frame, qos.NEWEST)
+        self._take_frame = node.inbox(kind, topic, self._on_frame, qos.NEWEST)  # costs nothing until it is taken
         node.worker(self._look)
 
     def begin(self, targets: int) -> None:
@@ -170,19 +170,16 @@ class ScreenTargets:
             )
         part.replace(self._path)
 
-    def _on_frame(self, message: Image | CompressedImage) -> None:
-        if self._place_m is not None:
-            self._frames.put(message)
-
     def _look(self, halt: threading.Event) -> None:
-        while not halt.is_set():
-            item = self._frames.take(timeout_s=0.1)
-            if item is None or self.camera is None:
-                continue
-            stamp_ns = stamp_of(item[1]) or 0
-            try:
-                self._seen.add(stamp_ns, self._screen.camera_T_board(rgb_from(item[1]), self.camera))
-                self.problem = ""
-            except BoardNotFound as miss:
-                self.problem = str(miss)
-            self.newest_ns = stamp_ns
+        while not halt.wait(LOOKS_EVERY_S):
+            if self._place_m is not None and self.camera is not None:
+                self._take_frame()
+
+    def _on_frame(self, message: Image | CompressedImage) -> None:
+        stamp_ns = stamp_of(message) or 0
+        try:
+            self._seen.add(stamp_ns, self._screen.camera_T_board(rgb_from(message), self.camera))
+            self.problem = ""
+        except BoardNotFound as miss:
+            self.problem = str(miss)
+        self.newest_ns = stamp_ns
