@@ -18,6 +18,7 @@ DATA_SUFFIXES = (
     "md",
     "npz",
     "obj",
+    "onnx",
     "png",
     "safetensors",
     "stl",

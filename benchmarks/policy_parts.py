@@ -97,7 +97,7 @@ def speed(config: FoveatedConfig) -> dict:
     torch.set_num_threads(1)
     runners = [Runner(FoveatedPolicy(replace(config, tokenizer=name))) for name in ("foveated", "uniform")]
     rng = np.random.default_rng(0)
-    views = rng.integers(0, 255, (3, config.window_px, config.window_px, 3), dtype=np.uint8)
+    views = [rng.integers(0, 255, runner.policy.config.views_shape, dtype=np.uint8) for runner in runners]
     joints, direction = np.append(runners[0].policy.robot.home_rad, 1.0), np.array([0.8, 0.0, -0.6])
     ratios, clocks = [], [0.0, 0.0]
     for runner in runners:
@@ -108,7 +108,7 @@ def speed(config: FoveatedConfig) -> dict:
             began = time.perf_counter()
             for _ in range(_SPEED_STEPS):
                 clocks[which] += 1.0 / config.eye_hz
-                runner.step(views, direction, joints, clocks[which])
+                runner.step(views[which], direction, joints, clocks[which])
             took.append(time.perf_counter() - began)
         if number:  # the first round warms up
             ratios.append(took[1] / took[0])

@@ -24,8 +24,9 @@ class FoveatedConfig:
     ``robot`` and ``eye_m`` (3,) [m, base frame] name the arm and the eye's place that it was trained for; a value of
     proprioception or of a chunk is (J,) = ``joints`` positions [rad], then the gripper's opening (0 closed .. 1 open).
     ``tokenizer`` says what becomes of the views: "pyramid" (EyeRobot, arXiv 2506.10968), "foveated" or "uniform"
-    (Look, Focus, Act, arXiv 2507.15833: 20 or 324 tokens). ``memory_steps`` is the window of the eye's attention,
-    ``chunk_steps`` at ``chunk_hz`` what the hand predicts, ``ensemble_rate`` the constant of temporal ensembling.
+    (Look, Focus, Act, arXiv 2507.15833: 20 or 324 tokens); ``encoder_blocks`` of self-attention follow the patch
+    encoder. ``memory_steps`` is the window of the eye's attention, ``chunk_steps`` at ``chunk_hz`` what the hand
+    predicts, ``ensemble_rate`` the constant of temporal ensembling.
     """
 
     name: str = "foveated"
@@ -36,6 +37,7 @@ class FoveatedConfig:
     window_px: int = 64
     patch_px: int = 16
     dim: int = 64
+    encoder_blocks: int = 0
     heads: int = 4
     eye_blocks: int = 2
     hand_blocks: int = 2
@@ -55,6 +57,8 @@ class FoveatedConfig:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise PolicyError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if type(self.encoder_blocks) is not int or self.encoder_blocks < 0:
+            raise PolicyError(f"encoder_blocks must be a whole number, got {self.encoder_blocks!r}")
         if self.dim % (4 * self.heads):
             raise PolicyError(f"dim must be a multiple of 4 x heads = {4 * self.heads}, got {self.dim}")
         if self.window_px % self.patch_px:

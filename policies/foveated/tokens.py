@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gaze_vlm_ros.policies.foveated.blocks import Block, rotary
 from gaze_vlm_ros.policies.foveated.config import PATTERN_PX, FoveatedConfig
 
 VIRTUAL_PX, FOCAL_PX = 1920, 1059.15
@@ -37,21 +38,45 @@ class PatchEncoder(nn.Module):
         return self.layers(pictures).flatten(2).transpose(1, 2)
 
 
-class PyramidTokens(nn.Module):
+class Tokens(nn.Module):
+    """What the tokenizers share: the patch encoder, and ``encoder_blocks`` in which all tokens attend to all, as in a
+    ViT; EyeRobot and Look, Focus, Act put a large one there, ours is none unless asked for."""
+
+    def __init__(self, config: FoveatedConfig, positions: Tensor) -> None:
+        super().__init__()
+        self.encoder = PatchEncoder(config.dim)
+        self.mixing = nn.ModuleList(
+            Block(config.dim, config.heads, config.mlp_ratio) for _ in range(config.encoder_blocks)
+        )
+        self._size = config.dim // config.heads
+        self.register_buffer("positions", positions.float(), persistent=False)
+
+    def mixed(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, N, dim) after the blocks."""
+        if not len(self.mixing):
+            return tokens
+        still = torch.zeros_like(self.positions[:, :1])
+        turns = rotary(torch.cat([still, self.positions], dim=-1), self._size)
+        for block in self.mixing:
+            normed = block.norm(tokens)
+            keys, values = block.keys_values(normed, turns)
+            tokens = tokens + block.attend(block.queries(normed, turns), keys, values) + block.mlp(normed)
+        return tokens
+
+
+class PyramidTokens(Tokens):
     """Tokens of all three views; those of two levels that see the same direction have the same position (EyeRobot)."""
 
     def __init__(self, config: FoveatedConfig) -> None:
-        super().__init__()
-        self.encoder = PatchEncoder(config.dim)
+        super().__init__(config, nested_positions(config.window_px, config.patch_px))
         self.level = nn.Parameter(torch.zeros(len(CROPS_PX), 1, config.dim))
-        self.register_buffer("positions", nested_positions(config.window_px, config.patch_px), persistent=False)
 
     def forward(self, views: Tensor) -> Tensor:
         """Views (..., 3, S, S, 3), 0..255 -> tokens (..., N, dim)."""
         lead = views.shape[:-4]
         pictures = views.reshape(-1, *views.shape[-3:]).permute(0, 3, 1, 2).float() / 127.5 - 1.0
         tokens = self.encoder(pictures).unflatten(0, (-1, len(CROPS_PX))) + self.level
-        return tokens.flatten(1, 2).unflatten(0, lead)
+        return self.mixed(tokens.flatten(1, 2)).unflatten(0, lead)
 
 
 def nested_positions(window_px: int, patch_px: int) -> Tensor:
@@ -67,7 +92,7 @@ CENTRE = VIRTUAL_PX / 2 / POSITION_UNIT_PX
 """Row and column of every token that is no part of an image."""
 
 
-class FoveatedTokens(nn.Module):
+class FoveatedTokens(Tokens):
     """Twenty tokens in three rings about the gaze (Look, Focus, Act, arXiv 2507.15833; Segment This Thing).
 
     The pattern covers what 288 pixels of the widest view would: 2 x 2 tokens of 16 pixels in the middle, around them
@@ -75,19 +100,17 @@ class FoveatedTokens(nn.Module):
     """
 
     def __init__(self, config: FoveatedConfig) -> None:
-        super().__init__()
-        self.encoder = PatchEncoder(config.dim)
-        self.level = nn.Parameter(torch.zeros(len(RINGS), 1, config.dim))
-        positions, self._kept = [], []
+        positions, outside = [], []
         for stride, cells in RINGS:
             cell_px = stride * PATTERN_TOKEN_PX * VIRTUAL_PX / PATTERN_PX
             middles = (torch.arange(cells) - (cells - 1) / 2) * cell_px
             row, column = torch.meshgrid(middles, middles, indexing="ij")
             kept = [index for index in range(cells * cells) if stride == 1 or index != cells * cells // 2]
             positions.append(torch.stack([row, column], dim=-1).flatten(0, 1)[kept])
-            self._kept.append(kept)
-        places = (torch.cat(positions) + VIRTUAL_PX / 2) / POSITION_UNIT_PX
-        self.register_buffer("positions", places.float(), persistent=False)
+            outside.append(kept)
+        super().__init__(config, (torch.cat(positions) + VIRTUAL_PX / 2) / POSITION_UNIT_PX)
+        self.level = nn.Parameter(torch.zeros(len(RINGS), 1, config.dim))
+        self._kept = outside
 
     def forward(self, views: Tensor) -> Tensor:
         """Views (..., 3, S, S, 3), 0..255 -> tokens (..., 20, dim)."""
@@ -99,27 +122,25 @@ class FoveatedTokens(nn.Module):
             edge = round(size * (1.0 - span) / 2)
             ring = pictures[:, number, :, edge : size - edge, edge : size - edge]
             width = cells * PATTERN_TOKEN_PX
-            ring = functional.interpolate(ring, (width, width), mode="bilinear", antialias=True)
+            ring = functional.interpolate(ring, (width, width), mode="bilinear")
             tokens.append(self.encoder(ring)[:, self._kept[number]] + self.level[number])
-        return torch.cat(tokens, dim=1).unflatten(0, lead)
+        return self.mixed(torch.cat(tokens, dim=1)).unflatten(0, lead)
 
 
-class UniformTokens(nn.Module):
+class UniformTokens(Tokens):
     """The rival of ``FoveatedTokens``: the whole pattern as finely as its middle, 18 x 18 tokens."""
 
     def __init__(self, config: FoveatedConfig) -> None:
-        super().__init__()
-        self.encoder = PatchEncoder(config.dim)
         cells = PATTERN_PX // PATTERN_TOKEN_PX
         middles = (torch.arange(cells) + 0.5) / cells * VIRTUAL_PX / POSITION_UNIT_PX
         row, column = torch.meshgrid(middles, middles, indexing="ij")
-        self.register_buffer("positions", torch.stack([row, column], dim=-1).flatten(0, 1), persistent=False)
+        super().__init__(config, torch.stack([row, column], dim=-1).flatten(0, 1))
 
     def forward(self, views: Tensor) -> Tensor:
         """Views (..., 1, 288, 288, 3), 0..255 -> tokens (..., 324, dim)."""
         lead = views.shape[:-4]
         pictures = views.reshape(-1, *views.shape[-3:]).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        return self.encoder(pictures).unflatten(0, lead)
+        return self.mixed(self.encoder(pictures)).unflatten(0, lead)
 
 
 TOKENIZERS: dict[str, type[nn.Module]] = {

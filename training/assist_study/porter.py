@@ -151,7 +151,7 @@ class Porter:
         point, yaw = path.ahead(dt_s, settings.speed_m_s, settings.acceleration_m_s2)
         q = self.reach.follow(point, yaw, self._q)
         most = self.kitchen.robot.limits.velocity_rad_s * dt_s
-        q = self._q + np.clip(q - self._q, -most, most)
+        q = self._not_faster(self._q + np.clip(q - self._q, -most, most), dt_s)
         self.yielding = self._comes_too_near(q)
         if self.yielding:
             path.stand()
@@ -170,6 +170,12 @@ class Porter:
             self._think_again()
             return
         self._command(q, dt_s)
+
+    def _not_faster(self, q: np.ndarray, dt_s: float) -> np.ndarray:
+        """``q``, or so much of the way there that the tool keeps its speed, as when it catches up after a jump."""
+        tool = self.reach.kinematics.base_T_tool
+        way_m = float(np.linalg.norm(tool(q)[:3, 3] - tool(self._q)[:3, 3]))
+        return self._q + (q - self._q) * min(1.0, self.settings.speed_m_s * dt_s / max(way_m, 1e-9))
 
     def _comes_too_near(self, q: np.ndarray) -> bool:
         """Whether posture ``q`` is too near to a hand, and nearer than the present one."""

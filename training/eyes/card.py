@@ -9,6 +9,10 @@ from pathlib import Path
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
 STAGE, TRAINING, EVALUATION, CARD = "stage.json", "training.json", "evaluation.json", "README.md"
+_TUNED = {
+    "all": "all of it is tuned, where the paper tunes adapters and head alone",
+    "adapters": "adapters, last normalisation and head are tuned, as in the paper",
+}
 _ROWS = {
     "generic_deg": "student, generic",
     "one_offset_deg": "the same with one offset from five looks",
@@ -54,6 +58,7 @@ def write_card(folder: Path, records: list[dict], evaluation: dict, command: str
 
 def card(records: list[dict], evaluation: dict, command: str) -> str:
     """The model card as Markdown."""
+    tunes = next(record["settings"]["tunes"] for record in records if record["name"] == "generic")
     stages = "\n".join(
         f"| {r['name']} | {r['people']} | {r['pictures']} | {r['steps']} | {r['processor_minutes']:.1f} "
         f"| {r['data_sha256'][:12]} |"
@@ -71,7 +76,8 @@ def card(records: list[dict], evaluation: dict, command: str) -> str:
 Student of 281,012 parameters (DFT Gaze, arXiv 2411.04335) that sees one infrared picture of an eye and gives the
 direction of its visual axis. Trained on procedural renders alone (presets `neon` and `aria`): its degrees cannot be
 compared with published benchmarks, and nothing is claimed for real eyes. The paper's backbone comes from ImageNet; here
-the teacher learns from labelled renders, and the student is distilled on renders without their labels.
+the teacher learns from labelled renders, and the student is distilled on renders without their labels. In the generic
+phase {_TUNED[tunes]}.
 
     {command}
 

@@ -50,22 +50,22 @@ class Summaries:
 
 
 @torch.no_grad()
-def summarise(net: EyeNet, renders: EyeRenders, seed: int, with_corrupted: bool = True) -> Summaries:
-    """Runs ``net`` (evaluation mode) over ``renders``, disturbed as in training, and over corrupted ones of them."""
+def summarise(net: EyeNet, renders: EyeRenders, seed: int, disturbs: bool) -> Summaries:
+    """Runs ``net`` (evaluation mode) over ``renders`` and over corrupted ones of them, where wanted disturbed as in
+    training; without that they are as cameras give them, which is what sigmas have to fit.
+    """
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     pictures, state = renders.pictures, renders.state.astype(np.int64)
-    if with_corrupted:
-        eyes = np.flatnonzero(renders.open)
-        chosen = rng.choice(eyes, round(_CORRUPTED_SHARE * len(renders)))
-        pictures = np.concatenate([pictures, [corrupted(pictures[index], rng) for index in chosen]])
-        state = np.concatenate([state, np.full(len(chosen), STATES.index("unusable"))])
-    added = len(pictures) - len(renders)
-    gaze = np.concatenate([renders.gaze, np.full((added, 2), np.nan, np.float32)])
-    pupil = np.concatenate([renders.pupil_mm, np.full(added, np.nan, np.float32)])
+    chosen = rng.choice(np.flatnonzero(renders.open), round(_CORRUPTED_SHARE * len(renders)))
+    pictures = np.concatenate([pictures, [corrupted(pictures[index], rng) for index in chosen]])
+    state = np.concatenate([state, np.full(len(chosen), STATES.index("unusable"))])
+    gaze = np.concatenate([renders.gaze, np.full((len(chosen), 2), np.nan, np.float32)])
+    pupil = np.concatenate([renders.pupil_mm, np.full(len(chosen), np.nan, np.float32)])
     gaze[state != STATES.index("open")] = np.nan
     parts = []
     for start in range(0, len(pictures), _BATCH):
-        batch = disturbed(to_pixels(torch.from_numpy(pictures[start : start + _BATCH])), generator)
+        batch = to_pixels(torch.from_numpy(pictures[start : start + _BATCH]))
+        batch = disturbed(batch, generator) if disturbs else batch
         third = net.stage_features(batch, stages=3)[-1]
         parts.append((summary(third), net.head(net.pooled(net.last_stage(third)))))
     values, estimated = (torch.cat(part) for part in zip(*parts, strict=True))

@@ -39,7 +39,7 @@ class RenderSettings:
     """
 
     train: int = 2600
-    validation: int = 160
+    validation: int = 520
     worn_looks: int = 12
     slipped_looks: int = 8
     absent_share: float = 0.04

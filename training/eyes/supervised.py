@@ -22,7 +22,10 @@ VALIDATION_PICTURES = 1500
 
 @dataclass(frozen=True)
 class Supervision:
-    """Of ``net`` what ``tunes`` names is trained: all, or as in the paper adapters, last normalisation and head."""
+    """Of ``net`` what ``tunes`` names is trained: all, or as in the paper adapters, last normalisation and head.
+
+    The paper's backbone has seen ImageNet and stays frozen; ours has seen renders alone, and adapters on it learn less.
+    """
 
     tunes: Literal["all", "adapters"]
     batch: int = 64

@@ -3,7 +3,7 @@
 render   pictures of simulated people, with labels
 teacher  ConvNeXt V2-Atto, from labelled pictures (the paper begins from ImageNet, which is not to be had here)
 distil   the student learns the teacher's features from masked pictures, without labels
-generic  the student's adapters and head learn gaze, balanced over its directions
+generic  the student learns gaze, balanced over its directions: all of it, or as in the paper adapters and head
 sigma    intervals, open, closed or absent, foreign pictures
 personal where the personal phase begins and how far it goes, learnt on people who play calibrations
 export   the graph, what the personal phase needs, and a card with what unseen people say of it
@@ -57,7 +57,7 @@ class EyeTraining:
     minutes: float = 125.0
     first_width: int = 40
     image_px: int = 64
-    generic_tunes: str = "adapters"
+    generic_tunes: str = "all"
     batch: int = 64
     seed: int = 0
     workers: int = 2
@@ -74,7 +74,7 @@ class EyeTraining:
 
     @property
     def renders(self) -> RenderSettings:
-        return RenderSettings(self.people, max(10, self.people // 16), image_px=self.image_px)
+        return RenderSettings(self.people, max(10, self.people // 5), image_px=self.image_px)
 
     def load(self, split: str) -> EyeRenders:
         return load_renders(self.data, split, getattr(self.renders, split))
@@ -137,17 +137,16 @@ def personal(job: EyeTraining) -> None:
 def summaries(job: EyeTraining) -> tuple[Summaries, Summaries]:
     """What the generic network says of some training and of some validation pictures."""
     net = load_net(job.folder("generic"))
-    return tuple(
-        summarise(net, spread(job.load(split), most), job.seed + number)
-        for number, (split, most) in enumerate(SUMMARISED.items())
-    )
+    seen, judged = (spread(job.load(split), most) for split, most in SUMMARISED.items())
+    return summarise(net, seen, job.seed, disturbs=True), summarise(net, judged, job.seed + 1, disturbs=False)
 
 
 def export(job: EyeTraining) -> None:
     student = assemble(job.out, job.load("train"), job.load("validation"), summaries(job))
     evaluation = evaluate(student, EVALUATED_PEOPLE, job.seed, job.folder("teacher"))
     command = (
-        f"python -m gaze_vlm_ros.training.eyes.train --people {job.people} --minutes {job.minutes:g} --seed {job.seed}"
+        f"python -m gaze_vlm_ros.training.eyes.train --people {job.people} --minutes {job.minutes:g} --seed {job.seed} "
+        f"--generic-tunes {job.generic_tunes}"
     )
     write_card(student, collect_records(job.out, tuple(STAGES)), evaluation, command)
     say(f"export: {evaluation['generic_deg']:.2f} deg generic, {evaluation['personal_deg']:.2f} personal; {student}")
@@ -189,7 +188,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first-width", type=int, default=default.first_width, help="of the student's first stage")
     parser.add_argument("--image-px", type=int, default=default.image_px, help="side of its pictures (%(default)s)")
     parser.add_argument(
-        "--generic-tunes", choices=("adapters", "all"), default=default.generic_tunes, help="the paper: adapters"
+        "--generic-tunes",
+        choices=("adapters", "all"),
+        default=default.generic_tunes,
+        help="the paper: adapters (default %(default)s)",
     )
     parser.add_argument("--batch", type=int, default=default.batch)
     parser.add_argument("--seed", type=int, default=default.seed)

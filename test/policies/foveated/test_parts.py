@@ -177,6 +177,16 @@ class TestTokenizers:
         assert tokens.positions.shape == (count, 2)
         np.testing.assert_allclose(tokens.positions.mean(0), CENTRE, rtol=1e-5)
 
+    @pytest.mark.parametrize("name", ["foveated", "uniform", "pyramid"])
+    def test_encoder_blocks_let_every_token_see_every_other(self, name):
+        torch.manual_seed(0)
+        config = FoveatedConfig(dim=32, heads=2, tokenizer=name, encoder_blocks=1)
+        tokens = TOKENIZERS[name](config)
+        views = torch.zeros(1, *config.views_shape, dtype=torch.uint8)
+        there = views.clone()
+        there[:, 0, 30:34, 30:34] = 255
+        assert (tokens(views) != tokens(there)).any(-1).all()
+
     def test_rings_lie_around_one_another(self):
         away = (TOKENIZERS["foveated"](FoveatedConfig()).positions - CENTRE).abs().amax(-1)
         unit = 16 * VIRTUAL_PX / 288 / 16

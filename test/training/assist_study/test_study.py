@@ -26,7 +26,7 @@ PLAYED = """
 import json, sys
 from gaze_vlm_ros.training.assist_study.episode import Episode
 from gaze_vlm_ros.training.assist_study.settings import Run, StudySettings
-outcomes = [Episode(Run(4_000_001, name), StudySettings(steps=2, longest_s=60.0), None, None).play().as_dict()
+outcomes = [Episode(Run(4_000_002, name), StudySettings(steps=2, longest_s=60.0), None, None).play().as_dict()
             for name in ("on_request", "truth")]
 print(json.dumps(outcomes))
 """
