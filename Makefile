@@ -1,6 +1,7 @@
 # The environment of an earlier set-up goes on to be used unless PYTHON says otherwise.
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 PYTEST_ARGS ?=
+IN_A_WORKER := -n 1 --timeout 600 --timeout-method thread
 SEED ?= 0
 FULL ?=
 ENTER := .venv/bin/python scripts/enter.py
@@ -18,10 +19,11 @@ setup: ## The whole environment in .venv; PYTHON=python3.12 chooses the interpre
 	@$(PYTHON) -m scripts.set_up
 
 # A busy machine can stand still in the middle of a running graph: what failed gets one second chance, said aloud.
+# A test that hangs for ten minutes ends with its process, by name, and the next tests go on in a new one.
 test: setup ## Set-up and every test; PYTEST_ARGS= goes to pytest
-	@$(ENTER) .venv/bin/python -m pytest $(PYTEST_ARGS) || { test $$? -eq 1 || exit 2; \
+	@$(ENTER) .venv/bin/python -m pytest $(IN_A_WORKER) $(PYTEST_ARGS) || { test $$? -eq 1 || exit 2; \
 	echo "Once more, alone and in fresh processes: the tests that failed."; \
-	$(ENTER) .venv/bin/python -m pytest $(PYTEST_ARGS) --last-failed --last-failed-no-failures none; }
+	$(ENTER) .venv/bin/python -m pytest $(IN_A_WORKER) $(PYTEST_ARGS) --last-failed --last-failed-no-failures none; }
 
 demo: setup ## Set-up and the closed loop in simulation; the report is in out/demo/
 	@exec .venv/bin/gaze-vlm-ros demo

@@ -224,6 +224,11 @@ class ManagedNode(LifecycleNode):
                 self._owned.pop()()
             self._configured = False
 
+    def destroy_node(self) -> None:
+        """Ends the workers too, whatever state the node is in."""
+        self._halt.set()
+        super().destroy_node()
+
     # --- callbacks
 
     def _guarded(self, stream: StreamStatistics | None, callback: Callable[..., None], *arguments: Any) -> None:

@@ -57,6 +57,34 @@ def test_a_domain_comes_back_when_its_process_is_killed():
     DomainLease(range(203, 204)).close()
 
 
+@needs_wheels
+def test_a_lease_removes_what_killed_nodes_left_in_shared_memory_and_nothing_of_the_living():
+    def node():
+        code = "import rclpy; rclpy.init(); n = rclpy.create_node('a'); print(1, flush=1); input()"
+        process = subprocess.Popen([sys.executable, "-c", code], env=environ, stdin=-1, stdout=-1)
+        process.stdout.readline()
+        return process
+
+    def held():
+        return {path.name for path in Path("/dev/shm").glob("fastrtps_*")}
+
+    with DomainLease() as lease:
+        environ, before = child_environment(lease.domain_id), held()
+        living = node()
+        of_living = held() - before
+        dead = node()
+        dead.kill()
+        dead.communicate()
+        left = held() - before - of_living
+        try:
+            assert len(of_living) >= 2 and len(left) >= 2
+            DomainLease().close()
+            assert not left & held() and of_living <= held()
+        finally:
+            living.kill()
+            living.communicate()
+
+
 def test_child_is_confined_to_this_host_in_its_domain():
     child = child_environment(domain_id=42, environ={**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"})
     assert child["ROS_DOMAIN_ID"] == "42"

@@ -16,6 +16,11 @@ def upside_down(picture: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
     return np.ascontiguousarray(picture[::-1, ::-1])
 
 
+def flipped(picture: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
+    """Its rows in the wrong order, as some drivers deliver them."""
+    return np.ascontiguousarray(picture[::-1])
+
+
 def turned(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Turned by a quarter, to either side."""
     return np.ascontiguousarray(np.rot90(picture, rng.choice((1, 3))))
@@ -64,4 +69,4 @@ def _texture(side: int, rng: np.random.Generator, cells: int) -> np.ndarray:
     return np.clip(cv2.resize(grid, (side, side), interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
 
 
-_WAYS = (upside_down, turned, cut_off, covered, scene, noise, negative)
+_WAYS = (upside_down, flipped, turned, cut_off, covered, scene, noise, negative)
