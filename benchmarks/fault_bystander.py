@@ -184,8 +184,9 @@ class Bystander:
                 self._note(Input.VALID_GAZE, message)
 
     def _note(self, name: Input, message: Any, info: dict | None = None) -> None:
-        """A message with a stamp of the present is good input, from when it came in or (no ``info``) goes out."""
-        now_s = time.time() if info is None else info["received_timestamp"] / NS_PER_S
+        """A message with a stamp of the present is good input from when it was sent, which is now without ``info``: the
+        governor may have it before it is heard here."""
+        now_s = time.time() if info is None else info["source_timestamp"] / NS_PER_S
         before, after = PRESENT_S.get(name, (-1.0, 0.02))
         if before <= (stamp_of(message) or 0) / NS_PER_S - now_s <= after:
             self.log.inputs[name].append(now_s)

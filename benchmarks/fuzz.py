@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import resource
@@ -132,7 +133,7 @@ def measure(
     with ThreadPoolExecutor(workers) as pool:
 
         def tried(name: str) -> Tally:
-            count = max(10, round(inputs * weights[name]))
+            count = max(10, math.ceil(inputs * weights[name]))
             return _watched(name, count, seed, min(workers, len(names)) * seconds * weights[name])
 
         for name, tally in zip(names, pool.map(tried, names), strict=True):

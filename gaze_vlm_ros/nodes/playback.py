@@ -44,9 +44,11 @@ class Pace:
         return not halt.is_set()
 
     def _wait_for_users(self, stamp_ns: int, halt: threading.Event) -> float:
-        """How long [s] it waited."""
-        began_s = progress_s = time.monotonic()
+        """How long [s] it waited; exactly 0 where it did not, for microseconds at each item add up."""
         with self._used:
+            if not self._lags(stamp_ns):
+                return 0.0
+            began_s = progress_s = time.monotonic()
             used_ns = self._used_ns
             while self._lags(stamp_ns) and not halt.is_set():
                 self._used.wait(0.2)

@@ -46,3 +46,12 @@ def test_a_halt_ends_the_wait():
     began = time.monotonic()
     assert not pace.wait(100 * S, halt)
     assert time.monotonic() - began < 1000.0
+
+
+def test_looking_after_users_who_keep_up_makes_nothing_later():
+    pace, halt = Pace(rate=1e6), threading.Event()
+    pace.wait(0, halt)
+    pace.used(0)
+    began_s = pace._began_s
+    assert all(pace.wait(stamp, halt) for stamp in range(0, S, S // 1000))
+    assert pace._began_s == began_s

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from gaze_vlm_ros.gaze.eyes.checkpoint import SHIPPED, load_eye_checkpoint
 from gaze_vlm_ros.gaze.eyes.estimator import EyeEstimator
 from gaze_vlm_ros.gaze.eyes.frames import SIDES, angle_between, direction_of, mirrored, network_picture, yaw_pitch_of
+from gaze_vlm_ros.gaze.eyes.network import EyeNetConfig
 from gaze_vlm_ros.gaze.eyes.personal import personalise
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.statistics import cluster_bootstrap, paired_bootstrap
@@ -67,7 +68,7 @@ def evaluate(folder: Path | None, people: int, seed: int, teacher: Path | None =
                 own = estimator.with_adapters(personalise(checkpoint, looks))
                 _judge_eye(tally, session, side, estimator, own)
                 if rival is not None:
-                    said = estimate_all(rival, _pictures(session.worn, side, rival.config.image_px))
+                    said = estimate_all(rival, _pictures(session.worn, side, rival.config))
                     for shot, angles in zip(session.worn, mirrored(said, side), strict=True):
                         tally.add("teacher", session.identity, direction_of(*angles), shot.directions[side])
             bar.advance(task)
@@ -111,8 +112,8 @@ def one_offset(estimator: EyeEstimator, shots: list[Shot], side: str) -> np.ndar
     return np.mean(missed, axis=0) if missed else np.zeros(2)
 
 
-def _pictures(shots: list[Shot], side: str, side_px: int) -> np.ndarray:
-    return np.stack([network_picture(shot.pictures[side], side, side_px) for shot in shots])
+def _pictures(shots: list[Shot], side: str, config: EyeNetConfig) -> np.ndarray:
+    return np.stack([network_picture(shot.pictures[side], side, config.image_px, config.view) for shot in shots])
 
 
 def _figures(tally: Tally, people: int, seed: int) -> dict:

@@ -35,7 +35,7 @@ class EyeDataError(GazeVlmError):
 @dataclass(frozen=True)
 class RenderSettings:
     """``train`` and ``validation`` people, each with looks as worn and looks after a slip, of both eyes; the pictures
-    are stored ``image_px`` wide and high, as a network sees them.
+    are stored as a network sees them: the middle share ``view`` of them, ``image_px`` wide and high.
     """
 
     train: int = 2600
@@ -44,6 +44,7 @@ class RenderSettings:
     slipped_looks: int = 8
     absent_share: float = 0.04
     image_px: int = 64
+    view: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("train", "validation", "worn_looks", "image_px"):
@@ -164,7 +165,7 @@ def render_person(split: str, number: int, settings: RenderSettings) -> EyeRende
         scene, absent = draw_scene(rng, wearings[slipped]), rng.random() < settings.absent_share
         for side in SIDES:
             shot = render_absent(rig, side, rng) if absent else render_eye(person, rig, side, scene, rng)
-            picture = network_picture(shot.image, side, settings.image_px)
+            picture = network_picture(shot.image, side, settings.image_px, settings.view)
             rows.append((picture, *_labels(shot.labels, side), number, side == "right", slipped, look))
     columns = zip(*rows, strict=True)
     kinds = (np.uint8, np.float32, np.uint8, np.float32, np.float32, np.int32, np.bool_, np.bool_, np.int16)

@@ -37,8 +37,8 @@ from gaze_vlm_ros.training.loop import LoopSettings
 from gaze_vlm_ros.training.run_state import Position
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
-SHARES = {"teacher": 0.44, "distil": 0.2, "generic": 0.32, "sigma": 0.04, "personal": 0.06}
-"""Of the budget in processor minutes, to which the personal phase adds a little."""
+SHARES = {"teacher": 0.26, "distil": 0.12, "generic": 0.52, "sigma": 0.04, "personal": 0.06}
+"""Of the budget in processor minutes."""
 RATES = {"teacher": 1.5e-3, "distil": 2e-3, "generic": 3e-3, "sigma": 2e-3, "personal": 1e-3}
 SUMMARISED = {"train": 16000, "validation": 4000}
 HEAD_BATCH = 512
@@ -56,7 +56,8 @@ class EyeTraining:
     people: int = 2600
     minutes: float = 125.0
     first_width: int = 40
-    image_px: int = 64
+    image_px: int = 96
+    view: float = 0.67
     generic_tunes: str = "all"
     batch: int = 64
     seed: int = 0
@@ -74,7 +75,7 @@ class EyeTraining:
 
     @property
     def renders(self) -> RenderSettings:
-        return RenderSettings(self.people, max(10, self.people // 5), image_px=self.image_px)
+        return RenderSettings(self.people, max(10, self.people // 5), image_px=self.image_px, view=self.view)
 
     def load(self, split: str) -> EyeRenders:
         return load_renders(self.data, split, getattr(self.renders, split))
@@ -90,13 +91,13 @@ def render(job: EyeTraining) -> None:
 
 
 def teacher(job: EyeTraining) -> None:
-    net = new_net(EyeNetConfig.teacher(job.image_px), job.seed)
+    net = new_net(EyeNetConfig.teacher(job.image_px, job.view), job.seed)
     _supervise(job, "teacher", net, Supervision("all", job.batch))
 
 
 def distil(job: EyeTraining) -> None:
     known = load_net(job.folder("teacher")).to(memory_format=torch.channels_last)
-    net = new_net(EyeNetConfig.student(job.first_width, job.image_px), job.seed + 1)
+    net = new_net(EyeNetConfig.student(job.first_width, job.image_px, job.view), job.seed + 1)
     inherit_first_stage(net, known)
     seen = job.load("train")
     position = train_distilled(net, known, seen, job.batch, job.loop("distil", 1), job.folder("distil"))
@@ -146,7 +147,7 @@ def export(job: EyeTraining) -> None:
     evaluation = evaluate(student, EVALUATED_PEOPLE, job.seed, job.folder("teacher"))
     command = (
         f"python -m gaze_vlm_ros.training.eyes.train --people {job.people} --minutes {job.minutes:g} --seed {job.seed} "
-        f"--generic-tunes {job.generic_tunes}"
+        f"--image-px {job.image_px} --view {job.view:g} --generic-tunes {job.generic_tunes}"
     )
     write_card(student, collect_records(job.out, tuple(STAGES)), evaluation, command)
     say(f"export: {evaluation['generic_deg']:.2f} deg generic, {evaluation['personal_deg']:.2f} personal; {student}")
@@ -187,6 +188,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--first-width", type=int, default=default.first_width, help="of the student's first stage")
     parser.add_argument("--image-px", type=int, default=default.image_px, help="side of its pictures (%(default)s)")
+    parser.add_argument(
+        "--view", type=float, default=default.view, help="the middle share of a camera's width and height (%(default)s)"
+    )
     parser.add_argument(
         "--generic-tunes",
         choices=("adapters", "all"),

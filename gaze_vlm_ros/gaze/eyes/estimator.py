@@ -79,7 +79,7 @@ class EyeEstimator:
             if picture is None:
                 continue
             check_form(picture)
-            small = network_picture(picture, side, self.image_size[0])
+            small = network_picture(picture, side, self.image_size[0], self._checkpoint.config.view)
             if fault := fault_of(small):
                 found[side] = EyeEstimate.invalid("unusable", fault)
             else:

@@ -34,8 +34,13 @@ def mirrored(yaw_pitch: np.ndarray, side: str) -> np.ndarray:
     return np.asarray(yaw_pitch) * _sign(side)
 
 
-def network_picture(picture: np.ndarray, side: str, side_px: int) -> np.ndarray:
-    """``picture`` (H, W) uint8 as a network sees it: (side_px, side_px) uint8, that of a right eye mirrored."""
+def network_picture(picture: np.ndarray, side: str, side_px: int, view: float = 1.0) -> np.ndarray:
+    """``picture`` (H, W) uint8 as a network sees it: (side_px, side_px) uint8, that of a right eye mirrored.
+
+    Of its width and height the middle share ``view`` is looked at: an eye camera sees more than an eye.
+    """
+    top, left = (round(0.5 * (1.0 - view) * length) for length in picture.shape)
+    picture = picture[top : picture.shape[0] - top, left : picture.shape[1] - left]
     height, width = picture.shape
     shrinks = width > side_px or height > side_px
     small = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -28,11 +28,14 @@ class EyeNetError(GazeVlmError):
 
 @dataclass(frozen=True)
 class EyeNetConfig:
-    """``widths`` of the four stages, ``depths`` their blocks, ``image_px`` the side of the square picture."""
+    """``widths`` of the four stages, ``depths`` their blocks, ``image_px`` the side of the square picture, ``view`` the
+    middle share of a camera's width and height that it shows.
+    """
 
     widths: tuple[int, int, int, int] = (40, 20, 40, 80)
     depths: tuple[int, int, int, int] = DEPTHS
     image_px: int = 64
+    view: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("widths", "depths"):
@@ -45,15 +48,18 @@ class EyeNetConfig:
         if self.image_px % 32 or not 32 <= self.image_px <= 256:
             raise EyeNetError(f"image_px must be a multiple of 32 from 32 to 256, got {self.image_px}")
 
-    @classmethod
-    def teacher(cls, image_px: int = 64) -> EyeNetConfig:
-        """ConvNeXt V2-Atto."""
-        return cls(TEACHER_WIDTHS, image_px=image_px)
+        if not 0.3 <= self.view <= 1.0:
+            raise EyeNetError(f"view must be the share of the picture that is looked at, 0.3 to 1, got {self.view}")
 
     @classmethod
-    def student(cls, first_width: int = 40, image_px: int = 64) -> EyeNetConfig:
+    def teacher(cls, image_px: int = 64, view: float = 1.0) -> EyeNetConfig:
+        """ConvNeXt V2-Atto."""
+        return cls(TEACHER_WIDTHS, image_px=image_px, view=view)
+
+    @classmethod
+    def student(cls, first_width: int = 40, image_px: int = 64, view: float = 1.0) -> EyeNetConfig:
         """The teacher with a quarter of the channels in stages 2 to 4, and ``first_width`` (40 in the paper) in 1."""
-        return cls((first_width, *(width // 4 for width in TEACHER_WIDTHS[1:])), image_px=image_px)
+        return cls((first_width, *(width // 4 for width in TEACHER_WIDTHS[1:])), image_px=image_px, view=view)
 
 
 class ChannelNorm(nn.LayerNorm):

@@ -160,7 +160,7 @@ def _features(net: EyeNet, looks: Sequence[Look], side: str) -> tuple[Tensor, Te
         picture = look.left if side == "left" else look.right
         if picture is not None:
             check_form(picture)
-            pictures.append(network_picture(picture, side, net.config.image_px))
+            pictures.append(network_picture(picture, side, net.config.image_px, net.config.view))
             gaze.append(mirrored(yaw_pitch_of(direction), side))
     if not pictures:
         return torch.zeros(0), torch.zeros(0)

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +32,15 @@ def test_a_right_eye_is_seen_as_a_left_one():
     np.testing.assert_array_equal(network_picture(picture, "right", 64), picture[:, ::-1])
     np.testing.assert_array_equal(mirrored(np.array([0.2, 0.1]), "right"), [-0.2, 0.1])
     np.testing.assert_array_equal(mirrored(np.array([0.2, 0.1]), "left"), [0.2, 0.1])
+
+
+def test_a_narrow_view_is_the_middle_of_the_picture():
+    picture = np.arange(80 * 40, dtype=np.uint16).reshape(80, 40).astype(np.uint8)
+    np.testing.assert_array_equal(
+        network_picture(picture, "left", 20, 0.5),
+        cv2.resize(picture[20:60, 10:30], (20, 20), interpolation=cv2.INTER_AREA),
+    )
+    assert network_picture(picture, "left", 64, 0.75).shape == (64, 64)
 
 
 def test_a_small_angle_is_exact():

@@ -88,6 +88,7 @@ def test_summaries_know_the_quarters():
         ({"widths": (40, 20, 41, 80)}, "multiples of 4"),
         ({"depths": (2, 2, 0, 2)}, "depths"),
         ({"image_px": 100}, "image_px"),
+        ({"view": 0.1}, "view"),
     ],
 )
 def test_a_shape_that_cannot_be_is_named(wrong, says):
