@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import gymnasium
@@ -70,7 +71,8 @@ class Stage:
         made = gymnasium.make(environment_id(task), mode=options.mode, eye=options.sees, eye_actions=True)
         self.environment: TaskEnvironment = made.unwrapped
 
-    def play(self, seed: int) -> Played:
+    def play(self, seed: int, watch: Callable[[np.ndarray], None] = lambda views: None) -> Played:
+        """``watch`` sees what the eye sees, (3, S, S, 3), at each step."""
         rng = np.random.default_rng([seed, 11])
         observation, info = self.environment.reset(seed=seed)
         self.runner.reset(self._target(info, rng))
@@ -82,6 +84,8 @@ class Stage:
                 move_aside(self.environment, rng)
                 info = info | {"state": self.environment.episode.state()}
             action = self._act(observation, info, rng, played)
+            if self.options.sees:
+                watch(observation["eye"])
             observation, _, terminated, truncated, info = self.environment.step(action)
             done = terminated or truncated
         played.success = bool(info["success"])
