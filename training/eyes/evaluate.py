@@ -19,9 +19,10 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from gaze_vlm_ros.gaze.eyes.checkpoint import SHIPPED, load_eye_checkpoint
 from gaze_vlm_ros.gaze.eyes.estimator import EyeEstimator
-from gaze_vlm_ros.gaze.eyes.frames import SIDES, angle_between, direction_of, mirrored, network_picture, yaw_pitch_of
+from gaze_vlm_ros.gaze.eyes.frames import SIDES, direction_of, mirrored, network_picture, yaw_pitch_of
 from gaze_vlm_ros.gaze.eyes.network import EyeNetConfig
 from gaze_vlm_ros.gaze.eyes.personal import personalise
+from gaze_vlm_ros.geometry.transforms import angle_between
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.statistics import cluster_bootstrap, paired_bootstrap
 from gaze_vlm_ros.training.command import run_command

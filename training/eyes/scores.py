@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from gaze_vlm_ros.gaze.eyes.frames import angle_between, direction_of
+from gaze_vlm_ros.gaze.eyes.frames import direction_of
 from gaze_vlm_ros.gaze.eyes.network import EyeNet
+from gaze_vlm_ros.geometry.transforms import angle_between
 from gaze_vlm_ros.training.eyes.batches import to_pixels
 
 _BATCH = 256

@@ -24,11 +24,6 @@ def direction_of(yaw: np.ndarray | float, pitch: np.ndarray | float) -> np.ndarr
     return np.stack([np.sin(yaw) * np.cos(pitch), -np.sin(pitch), np.cos(yaw) * np.cos(pitch)], axis=-1)
 
 
-def angle_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Angles (...) [rad] between unit directions (..., 3); exact also where they nearly agree."""
-    return 2.0 * np.arctan2(np.linalg.norm(first - second, axis=-1), np.linalg.norm(first + second, axis=-1))
-
-
 def mirrored(yaw_pitch: np.ndarray, side: str) -> np.ndarray:
     """Yaw and pitch (..., 2) of an eye as those of a left eye, and back: the yaw of a right one is negated."""
     return np.asarray(yaw_pitch) * _sign(side)

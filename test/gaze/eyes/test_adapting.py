@@ -8,10 +8,11 @@ from gaze_vlm_ros.gaze.eyes.adapting import fit_adapters
 from gaze_vlm_ros.gaze.eyes.calibration import Calibration, fit
 from gaze_vlm_ros.gaze.eyes.corrections import CalibrationError
 from gaze_vlm_ros.gaze.eyes.estimator import EyeEstimator
-from gaze_vlm_ros.gaze.eyes.frames import angle_between, direction_of, yaw_pitch_of
+from gaze_vlm_ros.gaze.eyes.frames import direction_of, yaw_pitch_of
 from gaze_vlm_ros.gaze.eyes.looks import PicturedLook, TargetLook
 from gaze_vlm_ros.gaze.eyes.pairs import EyePair
 from gaze_vlm_ros.gaze.eyes.stream import EyeStream
+from gaze_vlm_ros.geometry.transforms import angle_between
 
 OFF_RAD = np.array([[0.08, -0.05], [-0.06, -0.05]])
 """What the estimator lacks of the truth, left and right."""

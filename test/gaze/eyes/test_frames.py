@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gaze_vlm_ros.gaze.eyes.frames import angle_between, direction_of, mirrored, network_picture, yaw_pitch_of
+from gaze_vlm_ros.gaze.eyes.frames import direction_of, mirrored, network_picture, yaw_pitch_of
+from gaze_vlm_ros.geometry.transforms import angle_between
 
 
 def test_yaw_is_positive_to_the_right_and_pitch_upwards():

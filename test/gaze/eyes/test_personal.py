@@ -7,9 +7,10 @@ from tiny_checkpoint import save_tiny
 
 from gaze_vlm_ros.gaze.eyes.checkpoint import load_eye_checkpoint
 from gaze_vlm_ros.gaze.eyes.estimator import EyeEstimator
-from gaze_vlm_ros.gaze.eyes.frames import angle_between, direction_of, yaw_pitch_of
+from gaze_vlm_ros.gaze.eyes.frames import direction_of, yaw_pitch_of
 from gaze_vlm_ros.gaze.eyes.last_stage import LastStage, folded, for_eyes
 from gaze_vlm_ros.gaze.eyes.personal import Adapters, Lesson, Look, PersonalError, learn, load_net, personalise
+from gaze_vlm_ros.geometry.transforms import angle_between
 
 
 @pytest.fixture(scope="module")
