@@ -176,7 +176,7 @@ def is_readable(path: Path) -> bool:
 
 
 def summary(faults: Sequence[Fault], trials: Sequence[Trial]) -> dict:
-    """The keys ``faults`` to ``not_back``; a figure that no trial gives is None."""
+    """The keys from ``faults`` on; a figure that no trial gives is None."""
 
     def p99(name: str) -> float | None:
         found = [getattr(t.judgement, name) for t in trials if getattr(t.judgement, name) is not None]
@@ -190,9 +190,19 @@ def summary(faults: Sequence[Fault], trials: Sequence[Trial]) -> dict:
         "stop_ms_p99": p99("stop_ms"),
         "rest_ms_p99": p99("rest_ms"),
         "recover_s_max": round(max(back), 2) if back else None,
+        "recover_s_each": _slowest(trials),
         "not_back": sorted({t.fault.name for t in trials if t.judgement.recover_s is None}),
         "unsafe_in": sorted({f"{t.fault.name}: {what}" for t in trials for what in t.judgement.unsafe}),
     }
+
+
+def _slowest(trials: Sequence[Trial]) -> dict[str, float]:
+    """By fault the longest way back [s], the longest first."""
+    found: dict[str, float] = {}
+    for one in trials:
+        if one.judgement.recover_s is not None:
+            found[one.fault.name] = max(found.get(one.fault.name, -np.inf), round(one.judgement.recover_s, 2))
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def chosen(quick: bool) -> list[Fault]:
