@@ -198,12 +198,10 @@ class DomainLease:
     """A ROS domain of one's own on this host, held until `close` or until the process ends.
 
     Two demos at once never hear each other. The mark is an abstract socket, which the system removes with the process.
-    What killed nodes left in shared memory is removed first: 35 MB of each, and locks that others would wait for.
     """
 
     def __init__(self, domains: range = DOMAINS) -> None:
         start = os.getpid() % len(domains)
-        clear_shared_memory()
         for domain in [*domains[start:], *domains[:start]]:
             mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             try:
@@ -227,7 +225,10 @@ class DomainLease:
 
 
 def clear_shared_memory() -> None:
-    """Removes the files of Fast DDS in /dev/shm that no living process holds; does nothing where its tool is absent."""
+    """Removes the files of Fast DDS in /dev/shm that no living process holds; does nothing where its tool is absent.
+
+    A killed node leaves 35 MB of them, and perhaps a lock for which the next node would wait.
+    """
     tool = shutil.which("fastdds", path=os.pathsep.join([str(PREFIX / "bin"), os.environ.get("PATH", "")]))
     if tool is None:
         return

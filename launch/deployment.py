@@ -14,7 +14,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from gaze_vlm_ros import graph
-from gaze_vlm_ros.environment import PROFILE_VARIABLES, DomainLease, resource
+from gaze_vlm_ros.environment import PROFILE_VARIABLES, DomainLease, clear_shared_memory, resource
 from gaze_vlm_ros.supervision import WRONG_INPUT, Restarts
 from launch import LaunchContext, LaunchDescription
 
@@ -36,6 +36,7 @@ def describe(name: str) -> LaunchDescription:
 def _start(context: LaunchContext, name: str) -> list:
     given = {item.name: LaunchConfiguration(item.name).perform(context) for item in graph.arguments_of(name)}
     deployment = graph.build(name, given)
+    clear_shared_memory()
     return [
         *_environment(deployment),
         *(_node(spec, deployment, Restarts(deployment.restarts)) for spec in deployment.nodes),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from gaze_vlm_ros.environment import child_environment
+from gaze_vlm_ros.environment import child_environment, clear_shared_memory
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.graph import PARENT_VARIABLE, Deployment, NodeSpec, Value, parameters_path
 from gaze_vlm_ros.supervision import WRONG_INPUT, Restarts
@@ -99,6 +99,7 @@ class ProcessGraph:
             "PYTHONUNBUFFERED": "1",
             "RCUTILS_CONSOLE_OUTPUT_FORMAT": _LINE_FORMAT,
         }
+        clear_shared_memory()
         try:
             for spec in deployment.nodes:
                 self._processes.append(self._start(spec, Restarts(deployment.restarts)))

@@ -11,11 +11,12 @@ import rclpy
 from patience import patience
 from rclpy.executors import SingleThreadedExecutor
 
-from gaze_vlm_ros.environment import DomainLease
+from gaze_vlm_ros.environment import DomainLease, clear_shared_memory
 
 
 @pytest.fixture(scope="session")
 def domain():
+    clear_shared_memory()
     with DomainLease() as lease:
         before = {name: os.environ.get(name) for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE")}
         os.environ |= {"ROS_DOMAIN_ID": str(lease.domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}

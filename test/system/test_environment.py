@@ -15,6 +15,7 @@ from gaze_vlm_ros.environment import (
     ResourceMissing,
     RosUnavailable,
     child_environment,
+    clear_shared_memory,
     find_ros,
     resource,
     sourced_prefixes,
@@ -58,7 +59,7 @@ def test_a_domain_comes_back_when_its_process_is_killed():
 
 
 @needs_wheels
-def test_a_lease_removes_what_killed_nodes_left_in_shared_memory_and_nothing_of_the_living():
+def test_what_killed_nodes_left_in_shared_memory_is_removed_and_nothing_of_the_living():
     def node():
         code = "import rclpy; rclpy.init(); n = rclpy.create_node('a'); print(1, flush=1); input()"
         process = subprocess.Popen([sys.executable, "-c", code], env=environ, stdin=-1, stdout=-1)
@@ -78,7 +79,7 @@ def test_a_lease_removes_what_killed_nodes_left_in_shared_memory_and_nothing_of_
         left = held() - before - of_living
         try:
             assert len(of_living) >= 2 and len(left) >= 2
-            DomainLease().close()
+            clear_shared_memory()
             assert not left & held() and of_living <= held()
         finally:
             living.kill()
