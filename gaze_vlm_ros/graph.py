@@ -135,6 +135,8 @@ def _graph(
     name: str, arguments: CommonArguments, own_domain: bool, nodes: list[NodeSpec], mode: str = "live"
 ) -> Deployment:
     kept = _given(arguments, path="record", scene_image="scene_image", participant="participant")
+    if arguments.record and Path(arguments.record).suffix != ".mcap":
+        raise GraphError(f"record:={arguments.record} does not end in .mcap; name the file to record to")
     if kept and not arguments.record:
         raise GraphError(f"{' and '.join(kept)} without a recording; add record:=PATH")
     recorder = NodeSpec("recorder_node", "recorder", {"mode": mode}, kept)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import yaml
 
@@ -45,6 +46,8 @@ class _Process:
     def told(self) -> str:
         """How it ended, and why."""
         self.reader.join(1.0)
+        if self.popen.returncode == -signal.SIGKILL:  # nothing that it said was why
+            return f"{self.spec.name} ended {_how(self.popen.returncode)}"
         return f"{self.spec.name} ended {_how(self.popen.returncode)}: {self.complaint or 'it said nothing'}"
 
     def hear(self, line: str) -> None:
@@ -99,6 +102,8 @@ class ProcessGraph:
             "PYTHONUNBUFFERED": "1",
             "RCUTILS_CONSOLE_OUTPUT_FORMAT": _LINE_FORMAT,
         }
+        for name in end_orphans():
+            on_line(f"{name:>17} | WARN was left hanging by an earlier run; it was killed")
         clear_shared_memory()
         try:
             for spec in deployment.nodes:
@@ -204,6 +209,27 @@ class ProcessGraph:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def end_orphans() -> list[str]:
+    """Kills nodes that hang (stopped) although the launcher that started them is gone; returns their names.
+
+    A node is told to end when its launcher dies, but one that is stopped hears nothing and keeps its ports.
+    """
+    mark, ended = f"{PARENT_VARIABLE}=".encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):  # others' processes, and those that end meanwhile
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state not in "Tt":
+                continue
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            launcher = next((int(one.removeprefix(mark)) for one in variables if one.startswith(mark)), None)
+            if launcher is None or launcher == int(parent):
+                continue
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            ended.append(next((w.removeprefix("__node:=") for w in words if w.startswith("__node:=")), words[0]))
+            os.kill(int(folder.name), signal.SIGKILL)
+    return ended
 
 
 def _how(code: int) -> str:

@@ -21,6 +21,7 @@ from gaze_vlm_ros.errors import GazeVlmError
 SILENT_AFTER_S = 3.0
 """Nodes tell of themselves once a second."""
 _FIGURE = re.compile(r"(\S+) (rate \[Hz\]|age \[ms\])")
+_ALL_WITHIN_S = 8.0
 _WELL = b"\x00"
 PLAIN_COLUMNS = 200
 _NUMBERS = ("rate [Hz]", "age [ms]", "dropped", "lost")
@@ -70,7 +71,8 @@ class NodeStatus:
         reason = self.said
         if self.reason is not None:
             at_s, words = self.reason
-            reason = f"{time.strftime('%H:%M:%S', time.localtime(at_s))} {words}"
+            reason += " | " if reason else ""
+            reason += f"{time.strftime('%H:%M:%S', time.localtime(at_s))} {words}"
         return state, topic, self.rate_hz.get(topic, ""), age, self.dropped, self.lost, reason
 
 
@@ -80,14 +82,18 @@ class Board:
     def __init__(self) -> None:
         self.nodes: dict[str, NodeStatus] = {}
         self.is_ready: bool | None = None
+        self.expected = 0
+        """How many nodes there are that tell of themselves."""
 
     def hear(self, statuses: list[Any], now_s: float) -> None:
         for status in statuses:
             self.nodes.setdefault(status.name, NodeStatus()).hear(status, now_s)
 
     def table(self, now_s: float, frame: box.Box = box.ROUNDED) -> Table:
-        ready = {None: "not heard", True: "ready", False: "not ready"}[self.is_ready]
-        table = Table(title=f"life-cycle manager: {ready}", title_justify="left", box=frame)
+        title = "life-cycle manager: " + {None: "not heard", True: "ready", False: "not ready"}[self.is_ready]
+        if self.expected > len(self.nodes):
+            title += f"; {len(self.nodes)} of {self.expected} nodes heard"
+        table = Table(title=title, title_justify="left", box=frame)
         for name in ("node", "state", "stalest stream", "rate [Hz]", "age [ms]", "dropped", "lost", "last reason"):
             table.add_column(name, justify="right" if name in _NUMBERS else "left")
         for name, node in sorted(self.nodes.items()):
@@ -122,11 +128,15 @@ def run(args: argparse.Namespace) -> int:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             rclpy.spin_once(node, timeout_sec=0.1)
+        board.expected = node.count_publishers(names.DIAGNOSTICS)
 
     try:
         _await_graph(board, spin, args.within, node.context.get_domain_id())
         if not sys.stdout.isatty():
-            spin(2.0)  # by then every node has told of itself
+            end = time.monotonic() + _ALL_WITHIN_S
+            spin(2.0)
+            while len(board.nodes) < board.expected and time.monotonic() < end:
+                spin(0.5)
             Console(width=PLAIN_COLUMNS).print(board.table(time.time(), box.ASCII))
             return 0
         with Live(board.table(time.time()), auto_refresh=False, screen=True) as live:

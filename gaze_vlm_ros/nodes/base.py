@@ -21,7 +21,7 @@ from rclpy.subscription import Subscription
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.conversions.common import stamp_of
-from gaze_vlm_ros.nodes.diagnostics import StreamStatistics, number_of, status
+from gaze_vlm_ros.nodes.diagnostics import StreamStatistics, alike, number_of, status
 from gaze_vlm_ros.nodes.inbox import NeverCalled, take_all
 from gaze_vlm_ros.nodes.parameters import Parameters, changed, declare
 
@@ -45,7 +45,7 @@ class ManagedNode(LifecycleNode):
         super().__init__(name)
         self.parameters: Any = declare(self, self.Parameters)
         self.active = False
-        self.failure = ""
+        self.failure = self._refusal = ""
         self._configured = False
         self._owned: list[Callable[[], Any]] = []
         self._waiting: list[Subscription] = []
@@ -242,9 +242,13 @@ class ManagedNode(LifecycleNode):
             self.fail(error)
 
     def refuse(self, stream: StreamStatistics | None, reason: str) -> None:
-        """Counts a message that was no good and logs each new reason once."""
+        """Counts a message that was no good and logs each new reason once; another number in it makes none new."""
         line = f"{stream.topic}: {reason}" if stream else reason
-        if stream is None or stream.refuse(reason):
+        if stream is None:
+            new, self._refusal = not alike(reason, self._refusal), reason
+        else:
+            new = stream.refuse(reason)
+        if new:
             self.get_logger().warning(line, throttle_duration_sec=1.0)
 
     def fail(self, error: Exception) -> None:
@@ -302,6 +306,9 @@ class ManagedNode(LifecycleNode):
         if stream.topic in names.SHARED:
             return
         count = self.count_publishers(stream.topic)
+        if count > 1:
+            infos = self.get_publishers_info_by_topic(self.resolve_topic_name(stream.topic))
+            count = stream.living(count, len({(info.node_namespace, info.node_name) for info in infos}))
         if count > 1 and count != stream.publishers:
             self.get_logger().warning(f"{stream.topic} has {count} publishers; stop all but one")
         stream.publishers = max(count, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,14 @@ from gaze_vlm_ros.types import NS_PER_S
 CLOCK_AHEAD_S = 0.2
 """Stamps so far in the future come of a clock that is ahead; simulated time may be late by half of it."""
 REMEMBERED_PUBLISHERS = 4
+GHOSTS_FOR_S = 30.0
+"""So long, and some more, Fast DDS takes to forget a killed participant (20 s by default)."""
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two reasons differ in their numbers alone."""
+    return _NUMBER.sub("#", one) == _NUMBER.sub("#", other)
 
 
 def number_of(topic: str, info: Mapping[str, int]) -> int | None:
@@ -64,6 +73,7 @@ class StreamStatistics:
     least_age_s: float = float("inf")
     heard_at_s: float = field(default_factory=time.monotonic)
     numbering: Numbering = field(default_factory=Numbering)
+    _more_since_s: float | None = None
     _reported: tuple[int, float] = field(default_factory=lambda: (0, time.monotonic()))
 
     def heard(self, stamp_ns: int | None, now_ns: int, number: int | None = None) -> None:
@@ -81,8 +91,16 @@ class StreamStatistics:
     def refuse(self, reason: str) -> bool:
         """One message that was no good. True where this reason is new and worth a line in the log."""
         self.refused += 1
-        new, self.refusal = reason != self.refusal, reason
+        new, self.refusal = not alike(reason, self.refusal), reason
         return new
+
+    def living(self, count: int, nodes: int) -> int:
+        """How many of ``count`` publishers of ``nodes`` different nodes there really are: the middleware counts a node
+        that was killed and came back twice for a while.
+        """
+        now_s = time.monotonic()
+        self._more_since_s = (self._more_since_s or now_s) if count > nodes else None
+        return count if self._more_since_s and now_s - self._more_since_s > GHOSTS_FOR_S else nodes
 
     @property
     def silent_s(self) -> float:

@@ -158,11 +158,19 @@ class RecorderNode(ManagedNode):
 
     def _withhold(self, reason: str) -> None:
         self._withheld += 1
+        self._withheld_for = reason
         self.refuse(None, reason)
+
+    def _warnings(self) -> list[str]:
+        if not self._configured or not self._withheld:
+            return []
+        return [f"{self._withheld} withheld, last because {self._withheld_for}"]
 
     def _stop(self) -> None:
         self._take()
-        self._withheld += len(self._unchecked)
+        if left := len(self._unchecked):
+            self._withheld += left
+            self._withheld_for = "the recording ended before they were searched for faces"
 
     def _teardown(self) -> None:
         if self._writer is None:
@@ -170,7 +178,8 @@ class RecorderNode(ManagedNode):
         summary = self._writer.close()
         self._writer = None
         write_metadata(summary, os.environ.get("ROS_DISTRO", "jazzy"))
-        self.get_logger().info(f"{summary.path}: {summary.messages} messages, {summary.dropped} dropped")
+        withheld = f", {self._withheld} withheld: {self._withheld_for}" if self._withheld else ""
+        self.get_logger().info(f"{summary.path}: {summary.messages} messages, {summary.dropped} dropped{withheld}")
 
     def _figures(self) -> dict[str, str]:
         if not self._configured or self._writer is None:

@@ -57,6 +57,8 @@ class SourceNode(ManagedNode):
 
     Parameters = SourceParameters
 
+    source = None
+
     def _setup(self) -> None:
         self.source = None
         if not self.parameters.location:

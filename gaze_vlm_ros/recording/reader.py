@@ -18,6 +18,8 @@ from gaze_vlm_ros.recording.bag import recording_files
 from gaze_vlm_ros.recording.summary import RecordingError, RecordingSummary, TopicQos, TopicSummary
 
 LARGEST_CHUNK_BYTES = 1 << 30
+UNFINISHED_BYTES = 4_000_000
+"""More than a chunk that was being written holds: so much unread is damage, and no end that is missing."""
 _log = logging.getLogger(__name__)
 
 
@@ -132,6 +134,7 @@ class Scan:
         self._schemas: dict[int, Schema] = {}
         self._channels: dict[int, Channel] = {}
         self._damaged = 0
+        self._whole_bytes = 0
 
     def messages(self) -> Iterator[tuple[Schema, Channel, Message]]:
         try:
@@ -144,12 +147,22 @@ class Scan:
             reader = StreamReader(stream, emit_chunks=True, record_size_limit=size)
             for record in self._records(reader, size):
                 ended = ended or isinstance(record, Footer)
-                self.share = stream.tell() / size
+                self._whole_bytes = stream.tell()
+                self.share = self._whole_bytes / size
                 yield from self._messages_of(record)
+        self.problem = self._in_words(size, ended)
+
+    def _in_words(self, size: int, ended: bool) -> str:
+        """What is wrong with a file that was read to where it could be."""
+        found = []
         if self._damaged:
-            self.problem = f"{self._path}: {self._damaged} damaged chunks were left out; the rest was read"
+            found.append(f"{self._damaged} damaged chunk{'s were' if self._damaged > 1 else ' was'} left out")
+        behind = size - self._whole_bytes
+        if not ended and behind > UNFINISHED_BYTES:
+            found.append(f"damaged at byte {self._whole_bytes}; the {behind / 1e6:.1f} MB behind it were not read")
         elif not ended:
-            self.problem = f"{self._path}: ends too early (cut off, or still being written); what is whole was read"
+            found.append("ends too early (cut off, or still being written); what is whole was read")
+        return f"{self._path}: {'; '.join(found)}" if found else ""
 
     def _records(self, reader: StreamReader, size: int) -> Iterator[McapRecord]:
         records = reader.records

@@ -2,16 +2,18 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
 import pytest
 import yaml
+from patience import patience
 
 from gaze_vlm_ros.cli import processes
-from gaze_vlm_ros.cli.processes import NodeDied, ProcessGraph
+from gaze_vlm_ros.cli.processes import NodeDied, ProcessGraph, end_orphans
 from gaze_vlm_ros.environment import RosUnavailable, find_ros
-from gaze_vlm_ros.graph import Deployment, NodeSpec, build
+from gaze_vlm_ros.graph import PARENT_VARIABLE, Deployment, NodeSpec, build
 from gaze_vlm_ros.supervision import Restarts
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
@@ -84,7 +86,7 @@ def test_what_died_is_started_again_and_the_others_stay(graph):
     assert running.wait(10.0, until=lambda: sum(line.endswith("| up") for line in graph.lines) == 5)
     after = running.pids
     assert after["n0"] == before["n0"] and not {after["n1"], after["n2"]} & set(before.values())
-    assert any("n1 ended by SIGKILL: up; it is started again in 0 s" in line for line in graph.lines)
+    assert any("n1 ended by SIGKILL; it is started again in 0 s" in line for line in graph.lines)
 
 
 def test_the_managers_end_is_the_end_of_the_run(graph):
@@ -116,7 +118,7 @@ def test_an_exception_in_the_body_stops_all(graph):
 
 
 def test_the_command_line_of_a_node_carries_its_parameters_as_yaml():
-    deployment = build("sim", {"checkpoint": "a folder: with colon", "seed": "5", "record": "1"})
+    deployment = build("sim", {"checkpoint": "a folder: with colon", "seed": "5", "policy": "1"})
     given = {}
     for spec in deployment.nodes:
         words = processes.command(spec, deployment)
@@ -124,5 +126,23 @@ def test_the_command_line_of_a_node_carries_its_parameters_as_yaml():
         for word in (words[index + 1] for index, flag in enumerate(words) if flag == "-p"):
             name, value = word.split(":=", 1)
             given[spec.name, name] = yaml.safe_load(value)
-    assert given["vlm", "checkpoint"] == "a folder: with colon" and given["recorder", "path"] == "1"
+    assert given["vlm", "checkpoint"] == "a folder: with colon" and given["assist_policy", "policy"] == "1"
     assert given["simulator", "seed"] == 5 and given["lifecycle_manager", "nodes"][0] == "recorder"
+
+
+def test_a_node_that_hangs_without_its_launcher_is_ended_and_others_are_not(graph):
+    environ = os.environ | {PARENT_VARIABLE: "1"}  # a launcher that is not its parent: it has died
+    words = [sys.executable, "-c", SLEEP, "-r", "__node:=gaze"]
+    orphan, lively = (subprocess.Popen(words, env=environ, stdout=subprocess.PIPE) for _ in range(2))
+    running = graph(SLEEP)
+    try:
+        for one in (orphan, lively):
+            one.stdout.readline()
+        for pid in (orphan.pid, *running.pids.values()):
+            os.kill(pid, signal.SIGSTOP)
+        assert any(end_orphans() == ["gaze"] for _ in patience(5.0)), "a stop takes a moment"
+        assert orphan.wait(5.0) == -signal.SIGKILL and lively.poll() is None and running.check()
+    finally:
+        for one in (orphan, lively):
+            one.kill()
+            one.communicate()

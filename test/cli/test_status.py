@@ -61,3 +61,19 @@ def test_the_governor_says_why_it_holds_and_the_title_whether_the_graph_is_ready
     board.is_ready = True
     assert row(board, "sim/governor", 1.0)[-1] == "holding: the policy asks for no motion"
     assert "life-cycle manager: ready" in text(board, 1.0)
+
+
+def test_the_governors_state_stays_in_sight_beside_an_old_reason():
+    board = Board()
+    late = "joint_states: 3 refused, last because its stamp is 0.10 s old"
+    board.hear([said("sim/governor", late, b"\x01", state="active", governor="holding: no frames")], 1.0)
+    board.hear([said("sim/governor", state="active", governor="stopped: somebody called governor/stop")], 2.0)
+    reason = row(board, "sim/governor", 2.0)[-1]
+    assert reason.startswith("stopped: somebody called governor/stop | ") and reason.endswith(late)
+
+
+def test_nodes_that_were_not_heard_are_missed():
+    board = Board()
+    board.hear([said("sim/vlm", state="active")], 1.0)
+    board.expected = 7
+    assert "1 of 7 nodes heard" in text(board, 1.0)

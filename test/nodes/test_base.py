@@ -14,7 +14,7 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
 from gaze_vlm_ros.errors import GazeVlmError
-from gaze_vlm_ros.nodes import qos
+from gaze_vlm_ros.nodes import diagnostics, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.diagnostics import Numbering, StreamStatistics
 from gaze_vlm_ros.nodes.parameters import Parameters, parameter
@@ -143,7 +143,9 @@ def test_a_bad_message_is_refused_named_once_and_the_node_goes_on(spin, probe, o
 
 def test_silence_and_a_second_publisher_are_reported(spin, probe, other):
     up(probe)
-    second = other.create_publisher(Header, "in", qos.RESULT)
+    stranger = Node("stranger")
+    stranger.create_publisher(Header, "in", qos.RESULT)
+    spin(stranger, seconds=0.0)
     assert spin(other, lambda: probe.count_publishers("in") == 2)
     time.sleep(0.15)
     probe.report()
@@ -153,7 +155,21 @@ def test_silence_and_a_second_publisher_are_reported(spin, probe, other):
 
     assert spin(other, lambda: bool(warned()))
     assert "in: silent for 0." in warned()[-1]
-    other.destroy_publisher(second)
+
+
+def test_a_node_that_was_killed_and_came_back_is_no_second_publisher_at_first(monkeypatch):
+    stream = StreamStatistics("in")
+    assert stream.living(2, nodes=1) == 1 and stream.living(2, nodes=2) == 2
+    monkeypatch.setattr(diagnostics, "GHOSTS_FOR_S", 0.0)
+    assert stream.living(2, nodes=1) == 1
+    time.sleep(0.01)
+    assert stream.living(2, nodes=1) == 2
+
+
+def test_reasons_that_differ_in_their_numbers_are_one():
+    stream = StreamStatistics("in")
+    told = [stream.refuse(f"its stamp is {age} s old") for age in (0.11, 0.12, 3)]
+    assert told == [True, False, False] and stream.refuse("a header needs a frame_id") and stream.refused == 4
 
 
 def test_drops_are_counted_with_the_refused(spin, probe, other):

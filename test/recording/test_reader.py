@@ -119,7 +119,18 @@ def test_damaged_chunk_is_left_out(recording, caplog):
     read = [m.message.sequence for m in iter_messages(broken, ["/gaze/sample"])]
     assert 250 < len(read) < 300
     assert read == sorted(read)
-    assert "1 damaged chunks" in caplog.text
+    assert "1 damaged chunk was left out" in caplog.text
+
+
+def test_how_much_was_not_read_behind_a_damage_is_said(recording, caplog, monkeypatch):
+    monkeypatch.setattr("gaze_vlm_ros.recording.reader.UNFINISHED_BYTES", 1000)
+    begin, _ = chunk_spans(recording)[4]
+    data = recording.read_bytes()
+    broken = recording.with_name("broken.mcap")
+    broken.write_bytes(data[:begin] + b"\xff" * 9 + data[begin + 9 :])
+    assert 0 < len(list(iter_messages(broken, ["/gaze/sample"]))) < 250
+    lost = f"damaged at byte {begin}; the {(len(data) - begin) / 1e6:.1f} MB behind it were not read"
+    assert lost in caplog.text and "the rest" not in caplog.text
 
 
 @pytest.mark.parametrize(
