@@ -127,7 +127,7 @@ def test_the_command_line_of_a_node_carries_its_parameters_as_yaml():
             name, value = word.split(":=", 1)
             given[spec.name, name] = yaml.safe_load(value)
     assert given["vlm", "checkpoint"] == "a folder: with colon" and given["assist_policy", "policy"] == "1"
-    assert given["simulator", "seed"] == 5 and given["lifecycle_manager", "nodes"][0] == "recorder"
+    assert given["simulator", "seed"] == 5 and given["lifecycle_manager", "nodes"][0] == "governor"
 
 
 def test_a_node_that_hangs_without_its_launcher_is_ended_and_others_are_not(graph):
