@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,14 @@ def trace_curve(job: EyeTraining, widths: tuple[int, ...]) -> list[dict]:
 
     A row: ``first_width``, ``parameters``, ``deg`` on validation people and ``both_eyes_ms``, the median on one core.
     """
+    seen = load_net(job.folder("teacher")).config
+    job = replace(job, image_px=seen.image_px, view=seen.view)
     validation = job.load("validation")
     judged = validation.subset(validation.open)
     nets = {}
     for width in widths:
         out = job.out / "widths" / str(width)
-        one = EyeTraining(**{**vars(job), "first_width": width, "out": out, "teacher": job.folder("teacher")})
+        one = replace(job, first_width=width, out=out, teacher=job.folder("teacher"))
         for stage in (distil, generic):
             stage(one)
         nets[str(width)] = load_net(one.folder("generic"))
