@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n\n".join(lines)
     parser.add_argument("deployment", choices=list(DEPLOYMENTS), help="which graph to start")
-    parser.add_argument("arguments", nargs="*", default=[], metavar="name:=value", help="arguments of the deployment, see below")
+    parser.add_argument(
+        "arguments", nargs="*", default=[], metavar="name:=value", help="arguments of the deployment, see below"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
