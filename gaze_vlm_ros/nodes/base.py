@@ -24,8 +24,8 @@ from gaze_vlm_ros.nodes.conversions.common import stamp_of
 from gaze_vlm_ros.nodes.diagnostics import StreamStatistics, alike, number_of, status
 from gaze_vlm_ros.nodes.inbox import NeverCalled, take_all
 from gaze_vlm_ros.nodes.parameters import Parameters, changed, declare
+from gaze_vlm_ros.nodes.workers import Workers
 
-WORKER_STOPS_WITHIN_S = 5.0
 _STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 
 
@@ -50,9 +50,7 @@ class ManagedNode(LifecycleNode):
         self._owned: list[Callable[[], Any]] = []
         self._waiting: list[Subscription] = []
         self._streams: list[StreamStatistics] = []
-        self._workers: list[Callable[[threading.Event], None]] = []
-        self._running: list[threading.Thread] = []
-        self._halt = threading.Event()
+        self._workers = Workers(self.fail)
         self._diagnostics = self.create_publisher(DiagnosticArray, names.DIAGNOSTICS, qos.RESULT)
         self.create_timer(1.0, self.report, clock=_STEADY)
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -145,7 +143,7 @@ class ManagedNode(LifecycleNode):
 
     def worker(self, body: Callable[[threading.Event], None]) -> None:
         """Runs ``body(halt)`` in a thread of its own while the node is active; it returns once ``halt`` is set."""
-        self._workers.append(body)
+        self._workers.add(body)
 
     def now_ns(self) -> int:
         """ROS time, which is simulated time under ``use_sim_time``."""
@@ -165,14 +163,10 @@ class ManagedNode(LifecycleNode):
             stream.numbering.forget()
         for subscription in self._waiting:
             take_all(subscription)  # what came before is history
-        self._halt = threading.Event()
         self.active = True
         result = self._transition("activate", self._start)
         if result == TransitionCallbackReturn.SUCCESS:
-            for body in self._workers:
-                thread = threading.Thread(target=self._run_worker, args=(body, self._halt), daemon=True)
-                self._running.append(thread)
-                thread.start()
+            self._workers.start()
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -202,10 +196,7 @@ class ManagedNode(LifecycleNode):
 
     def _quieten(self) -> None:
         """Ends callbacks and workers, then lets the node say its last words."""
-        self._halt.set()
-        for thread in self._running:
-            thread.join(WORKER_STOPS_WITHIN_S)
-        self._running = []
+        self._workers.end()
         if self.active:
             try:
                 self._stop()
@@ -217,7 +208,7 @@ class ManagedNode(LifecycleNode):
             self._quieten()
             self._teardown()
         finally:
-            self._workers = []
+            self._workers.forget()
             self._streams = []
             self._waiting = []
             while self._owned:
@@ -226,7 +217,7 @@ class ManagedNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Ends the workers too, whatever state the node is in."""
-        self._halt.set()
+        self._workers.halt()
         super().destroy_node()
 
     # --- callbacks
@@ -260,13 +251,6 @@ class ManagedNode(LifecycleNode):
     def _give_up(self) -> None:
         if self.active:
             self.trigger_deactivate()
-
-    def _run_worker(self, body: Callable[[threading.Event], None], halt: threading.Event) -> None:
-        try:
-            body(halt)
-        except Exception as error:  # a worker has nobody above it who could hear
-            if not halt.is_set():
-                self.fail(error)
 
     def _note(self, what: str, error: Exception) -> None:
         self.failure = (

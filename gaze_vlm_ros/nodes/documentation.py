@@ -19,9 +19,9 @@ from gaze_vlm_ros.nodes.access import policy_xml
 from gaze_vlm_ros.nodes.parameters import Parameters, Spec, limits_text, specs
 
 COMPLETE = {
-    "sim": {"record": "-", "eye_cameras": "true"},
-    "replay": {"record": "-", "path": "-", "eye_cameras": "true"},
-    "bringup": {"record": "-", "robot": "-", "source": "-", "board": "true", "eye_source": "-"},
+    "sim": {"record": "-.mcap", "eye_cameras": "true"},
+    "replay": {"record": "-.mcap", "path": "-", "eye_cameras": "true"},
+    "bringup": {"record": "-.mcap", "robot": "-", "source": "-", "board": "true", "eye_source": "-"},
 }
 """Arguments with which each deployment has all of its nodes."""
 _HEAD = (

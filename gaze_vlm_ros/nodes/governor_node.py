@@ -173,11 +173,8 @@ class GovernorNode(ManagedNode):
         return response
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        was_stopped = self.governor.state is GovernorMode.PROTECTIVE_STOP
-        self.governor.reset()
+        response.success, response.message = True, self.governor.reset()
         self._stopped.publish(Bool(data=False))
-        response.success = True
-        response.message = self.governor.reason if was_stopped else "there is no protective stop; nothing was changed"
         return response
 
     def _halt_now(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

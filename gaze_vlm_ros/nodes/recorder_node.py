@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import threading
@@ -12,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import cv2
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage
@@ -28,7 +26,7 @@ from gaze_vlm_ros.nodes.diagnostics import Numbering, number_of
 from gaze_vlm_ros.nodes.frame_queue import FrameQueue
 from gaze_vlm_ros.nodes.inbox import NeverCalled, take_all
 from gaze_vlm_ros.nodes.parameters import ParameterError, Parameters, parameter
-from gaze_vlm_ros.nodes.qos import REPLAYED_RESULT
+from gaze_vlm_ros.nodes.recorded_topics import message_class, qos_of, recorded
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.recording.bag import write_metadata
 from gaze_vlm_ros.recording.privacy import FaceBlur, check_free_text, check_pseudonym
@@ -39,12 +37,6 @@ from gaze_vlm_ros.recording.writer import McapWriter
 PERIOD_S = 0.05
 UNCHECKED_AFTER_S = 0.8
 """A picture that has waited so long for the search for faces is left out: readers of a recording wait no longer."""
-_SENSORS = frozenset({names.SCENE_IMAGE_COMPRESSED, names.SCENE_DEPTH_COMPRESSED, names.SCENE_INFO})
-_REPLAYED = _SENSORS | {
-    names.GAZE_SAMPLE, names.SCENE_POSE, names.EYE_MOVEMENT, names.ACTIVITY, names.EVENT, names.ATTENTION,
-    names.OBJECTS, names.GAZE_TARGET, names.MARKERS,
-}  # fmt: skip
-"""What comes of a recording, directly or not, and is kept by its publisher until the recorder was found."""
 
 
 @dataclass(frozen=True)
@@ -190,31 +182,6 @@ class RecorderNode(ManagedNode):
 
     def _dropped(self) -> int:
         return 0 if self._writer is None else self._writer.dropped + self._withheld
-
-
-def recorded(scene_image: str) -> dict[str, str]:
-    """Topics with their types; the shape of a face in depth is kept only where its picture is."""
-    left_out = {
-        "as_is": set(),
-        "faces_blurred": {names.SCENE_DEPTH_COMPRESSED},
-        "none": {names.SCENE_DEPTH_COMPRESSED, names.SCENE_IMAGE_COMPRESSED},
-    }[scene_image]
-    return {topic: kind for topic, kind in names.RECORDED.items() if topic not in left_out}
-
-
-def message_class(kind: str) -> type:
-    """The class of a type such as ``std_msgs/msg/Bool``."""
-    package, _, name = kind.split("/")
-    return getattr(importlib.import_module(f"{package}.msg"), name)
-
-
-def qos_of(topic: str, is_replay: bool) -> QoSProfile:
-    """Pictures come from drivers that may offer best effort; everything else must be complete."""
-    if is_replay and topic in _REPLAYED:
-        return REPLAYED_RESULT
-    reliability = ReliabilityPolicy.BEST_EFFORT if topic in _SENSORS else ReliabilityPolicy.RELIABLE
-    durability = DurabilityPolicy.TRANSIENT_LOCAL if topic in names.LATCHED else DurabilityPolicy.VOLATILE
-    return QoSProfile(depth=200, reliability=reliability, durability=durability)
 
 
 def main() -> None:

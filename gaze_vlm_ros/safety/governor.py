@@ -188,10 +188,12 @@ class Governor:
         if self.state is not GovernorMode.PROTECTIVE_STOP:
             self._say(GovernorMode.PROTECTIVE_STOP, reason)
 
-    def reset(self) -> None:
-        """Ends a protective stop; the governor is disarmed then."""
-        if self.state is GovernorMode.PROTECTIVE_STOP:
-            self._say(GovernorMode.DISARMED, "reset after a protective stop; not armed")
+    def reset(self) -> str:
+        """Ends a protective stop; the governor is disarmed then. Returns what was done, in words."""
+        if self.state is not GovernorMode.PROTECTIVE_STOP:
+            return "there is no protective stop; nothing was changed"
+        self._say(GovernorMode.DISARMED, "reset after a protective stop; not armed")
+        return self.reason
 
     # --- what it does
 

@@ -213,7 +213,7 @@ def test_parameters_are_refused_with_a_reason_and_the_node_stays_up(spin, probe)
 def test_a_worker_ends_with_the_activity_of_the_node(spin, probe):
     up(probe)
     assert probe.worked.wait(2.0)
-    threads = list(probe._running)
+    threads = list(probe._workers.threads)
     probe.trigger_deactivate()
     assert not any(thread.is_alive() for thread in threads)
     probe.trigger_shutdown()

@@ -13,7 +13,8 @@ from gaze_vlm_msgs.msg import StudyMarker
 from gaze_vlm_ros.nodes import names, qos, recorder_node
 from gaze_vlm_ros.nodes.conversions.images import jpeg_message, rgb_from
 from gaze_vlm_ros.nodes.parameters import ParameterError
-from gaze_vlm_ros.nodes.recorder_node import RecorderNode, RecorderParameters, recorded
+from gaze_vlm_ros.nodes.recorded_topics import recorded
+from gaze_vlm_ros.nodes.recorder_node import RecorderNode, RecorderParameters
 from gaze_vlm_ros.recording.reader import iter_messages
 from gaze_vlm_ros.recording.summary import RecordingError
 

@@ -13,7 +13,7 @@ from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.conversions import gaze
 from gaze_vlm_ros.nodes.gaze_node import GazeNode
 from gaze_vlm_ros.nodes.gaze_target_node import GazeTargetNode
-from gaze_vlm_ros.nodes.recorder_node import qos_of
+from gaze_vlm_ros.nodes.recorded_topics import qos_of
 from gaze_vlm_ros.nodes.vlm_node import VlmNode
 from gaze_vlm_ros.types import GazeSample as Sample
 
