@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.eye_sequences import CALIBRATE, SLIPPED, WORN, LookSequence, load
-from gaze_vlm_ros.gaze.eyes.frames import angle_between, direction_of, yaw_pitch_of
+from gaze_vlm_ros.gaze.eyes.frames import direction_of, yaw_pitch_of
+from gaze_vlm_ros.geometry.transforms import angle_between
 
 CONFIDENT = 0.8
 """Answers below are left out, of the calibration and of the judgement alike; its makers advise 0.6."""
