@@ -108,8 +108,8 @@ class TestArguments:
     def test_stay_one_word_of_a_command_line(self, name, tmp_path):
         file = tmp_path / "touched"
         for hostile in (SHELL.format(file=file), f"$(touch {file})", f"`touch {file}`", "a\tb".replace("\t", " ")):
-            hostile += ".mcap" if name == "record" else ""
-            deployment = build("sim", parse([f"{name}:={hostile}"]))
+            ending = ".mcap" if name == "record" else ""
+            deployment = build("sim", parse([f"{name}:={hostile}{ending}"]))
             words = [word for spec in deployment.nodes for word in command(spec, deployment)]
             assert any(hostile in yaml.safe_load(word.partition(":=")[2] or "''") for word in words if ":=" in word)
         assert not file.exists()
