@@ -74,6 +74,11 @@ class EyePolicy(nn.Module):
                 images = block.pass_images(images, normed_images)
         return self.actor(own[:, :, 0]), self.critic(own[:, :, 1])[..., 0]
 
+    def forget_values(self) -> None:
+        """The critic begins anew, for another reward."""
+        nn.init.zeros_(self.critic[-1].weight)
+        nn.init.zeros_(self.critic[-1].bias)
+
     def empty_memory(self, batch: int) -> EyeMemory:
         block = self.blocks[0]
         nothing = torch.zeros(batch, 0, block.heads, block.size)

@@ -14,7 +14,8 @@ from gaze_vlm_ros.policies.foveated.eye import BELIEF_NUMBERS
 from gaze_vlm_ros.training.bc_rl.reward import joint_distance, path_distance
 from gaze_vlm_ros.training.eye_gym.gym import EyeGym, Observation
 
-REWARDS = ("search", "path", "joint")
+REWARDS = {"search": 1.0, "path": 0.03, "joint": 0.1}
+"""What of each reward is much [1, m, rad]: in this unit the critic learns it."""
 
 
 class TokenEnv(VecEnv):
@@ -22,11 +23,11 @@ class TokenEnv(VecEnv):
     ``belief`` (14,), what ``policy``'s hand makes of them.
 
     ``reward`` is "search" (the gym's own), "path" or "joint": minus the distance of the hand's prediction from the
-    demonstration (``reward``), which needs ``policy``'s hand.
+    demonstration (``reward``), which needs ``policy``'s hand. Rewards are told times ``scale``.
     """
 
     def __init__(self, gym: EyeGym, policy: FoveatedPolicy, reward: str) -> None:
-        self.gym, self.policy, self._kind = gym, policy, reward
+        self.gym, self.policy, self._kind, self.scale = gym, policy, reward, 1.0
         named = dict(gym.single_observation_space.spaces)
         del named["views"]
         tokens = len(policy.tokens.positions), policy.config.dim
@@ -51,7 +52,7 @@ class TokenEnv(VecEnv):
         if self._kind != "search":
             rewards = self._distances(observation)
         nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        return observation, rewards.astype(np.float32), np.zeros(self.num_envs, dtype=bool), nothing
+        return observation, (self.scale * rewards).astype(np.float32), np.zeros(self.num_envs, dtype=bool), nothing
 
     @torch.inference_mode()
     def _encoded(self, seen: Observation) -> Observation:

@@ -68,6 +68,10 @@ class EyeActorCritic(ActorCriticPolicy):
         distribution = self.action_dist.proba_distribution(logits)
         return values, distribution.log_prob(actions), distribution.entropy()
 
+    def log_prob_of(self, actions: Tensor) -> Tensor:
+        """Of other actions (B, T) in the sequences that were evaluated last."""
+        return self.action_dist.log_prob(actions)
+
     def _next(self, obs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         images, own = self._tokens(obs)
         eye, positions = self.foveated.eye, self.foveated.tokens.positions

@@ -61,6 +61,8 @@ def train_eye(
     state = folder / "state.safetensors"
     position = load_state(state, policy, ppo.policy.optimizer, signature)
     _restore_counts(ppo, position)
+    if not position.step:
+        policy.eye.forget_values()
     curve = Curve(folder / "curve.csv", position.step)
     board = _board(folder) if writes else None
     began, before, saved = time.monotonic(), position.elapsed_s, time.monotonic()

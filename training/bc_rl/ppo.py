@@ -13,7 +13,8 @@ from stable_baselines3.common.utils import explained_variance
 from torch import Tensor, nn
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
-from gaze_vlm_ros.training.bc_rl.baselines_env import TokenEnv
+from gaze_vlm_ros.sim.robot_eye import EYE_ACTIONS_RAD
+from gaze_vlm_ros.training.bc_rl.baselines_env import REWARDS, TokenEnv
 from gaze_vlm_ros.training.bc_rl.eye_actor import EyeActorCritic
 from gaze_vlm_ros.training.bc_rl.hand_motion import imitation
 from gaze_vlm_ros.training.bc_rl.hand_sight import sight_losses
@@ -38,6 +39,8 @@ class BcPPO(PPO):
     ) -> None:
         self.settings, self.foveated, self.iteration = settings, foveated, 0
         self.accelerator = accelerator
+        # Returns of about one: larger ones would make the critic's gradient all of what clipping leaves.
+        env.scale = (1.0 - settings.gamma) / REWARDS[settings.reward]
         super().__init__(
             EyeActorCritic,
             env,
@@ -123,8 +126,9 @@ class BcPPO(PPO):
                 for name, value in parts.items():
                     sums.setdefault(name, []).append(float(value))
         self.scores = {name: float(np.mean(values)) for name, values in sums.items()}
-        self.scores["reward"] = float(buffer.rewards.mean())
-        self.scores["reward_last"] = float(buffer.rewards[-settings.episode_steps // 3 :].mean())
+        rewards = buffer.rewards / self.env.scale
+        self.scores["reward"] = float(rewards.mean())
+        self.scores["reward_last"] = float(rewards[-settings.episode_steps // 3 :].mean())
         self.scores["explained"] = float(explained_variance(buffer.values.flatten(), buffer.returns.flatten()))
 
     def normalised(self, advantages: Tensor) -> Tensor:
@@ -139,6 +143,8 @@ class BcPPO(PPO):
         gain = torch.min(batch["advantages"] * ratio, batch["advantages"] * clipped).mean()
         value = nn.functional.mse_loss(values, batch["returns"])
         loss = -gain + self.settings.value_weight * value - self.ent_coef * entropy.mean()
+        if guide := self.settings.guide * max(2.0 * self._current_progress_remaining - 1.0, 0.0):
+            loss = loss - guide * self.policy.log_prob_of(wise_actions(batch["direction"], batch["towards"])).mean()
         with torch.no_grad():
             change = log_prob - batch["log_probs"]
             kl = self._mean_of_all((change.exp() - 1 - change).mean())
@@ -169,6 +175,16 @@ class BcPPO(PPO):
     def _mean_of_all(self, tensor: Tensor) -> Tensor:
         """Over the processes; the tensor itself where there is but one."""
         return self.accelerator.reduce(tensor, "mean") if self.accelerator else tensor
+
+
+def wise_actions(direction: Tensor, towards: Tensor) -> Tensor:
+    """The action (...) after which an eye that looks along ``direction`` (..., 3) looks best ``towards`` (..., 3)."""
+    turns = torch.tensor(EYE_ACTIONS_RAD, dtype=direction.dtype)
+    angles = [torch.stack([torch.atan2(ray[..., 1], ray[..., 0]), torch.asin(ray[..., 2].clamp(-1, 1))], -1)
+              for ray in (direction, towards)]  # fmt: skip
+    left = (angles[1] - angles[0])[..., None, :] - turns
+    left = left * torch.stack([torch.cos(angles[1][..., 1]), torch.ones_like(angles[1][..., 1])], -1)[..., None, :]
+    return left.square().sum(-1).argmin(-1)
 
 
 def _whole_episodes(buffer: DictRolloutBuffer) -> dict[str, Tensor]:

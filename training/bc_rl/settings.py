@@ -29,7 +29,7 @@ class EyeSettings:
     A rollout is one episode of ``episode_steps`` at 15 Hz in each of ``environments``, of which ``pause_steps`` stand
     still; a minibatch is a share of the environments with whole episodes, ``epochs`` times. ``reward`` "search" is
     visual search in stills, "path" and "joint" ask how well the hand predicts. ``entropy`` falls to ``entropy_last``
-    over the last fifth.
+    over the last fifth. ``guide`` weighs imitation of an eye that knows the way, which fades over the first half.
     """
 
     steps: int = 200_000
@@ -51,6 +51,7 @@ class EyeSettings:
     gradient_clip: float = 1.0
     weight_decay: float = 0.01
     imitation: float = 1.0
+    guide: float = 0.0
     seed: int = 0
     as_released: AsReleased = field(default_factory=AsReleased)
 
@@ -71,7 +72,14 @@ class EyeSettings:
     @classmethod
     def search(cls, **changes) -> EyeSettings:
         """Phase 1, active visual pretraining: stills, 100 steps, more entropy, no imitation."""
-        values = {"reward": "search", "episode_steps": 60, "pause_steps": 0, "entropy": 0.02, "imitation": 0.0}
+        values = {
+            "reward": "search",
+            "episode_steps": 60,
+            "pause_steps": 0,
+            "entropy": 0.02,
+            "imitation": 0.0,
+            "guide": 1.0,
+        }
         return cls(**values | changes)
 
     @classmethod

@@ -7,11 +7,13 @@ from demonstrations import TINY, footage
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
+from gaze_vlm_ros.sim.robot_eye import EYE_ACTIONS_RAD
 from gaze_vlm_ros.training.bc_rl import eye_training
 from gaze_vlm_ros.training.bc_rl.baselines_env import TokenEnv
 from gaze_vlm_ros.training.bc_rl.eye_training import gym_settings, train_eye
-from gaze_vlm_ros.training.bc_rl.ppo import BcPPO, _whole_episodes
+from gaze_vlm_ros.training.bc_rl.ppo import BcPPO, _whole_episodes, wise_actions
 from gaze_vlm_ros.training.bc_rl.settings import AsReleased, EyeSettings
+from gaze_vlm_ros.training.demonstrations.sight_set import rays_of
 from gaze_vlm_ros.training.eye_gym.gym import EyeGym
 from gaze_vlm_ros.training.run_state import RunError
 
@@ -120,3 +122,42 @@ def test_the_reward_of_a_perfect_prediction_is_nought(monkeypatch):
     environment.step_async(np.zeros(2, dtype=int))
     rewards = environment.step_wait()[1]
     np.testing.assert_allclose(rewards, 0.0, atol=1e-4)
+
+
+def test_the_wise_action_goes_where_the_thing_is_and_stays_there():
+    here, there = rays_of(np.array([[0.2, -0.5]] * 3)), rays_of(np.array([[0.8, -0.5], [0.2, -0.55], [0.2, -0.5]]))
+    actions = wise_actions(torch.tensor(here), torch.tensor(there))
+    turns = np.degrees(EYE_ACTIONS_RAD[actions.numpy()])
+    np.testing.assert_allclose(turns, [[10.0, 0.0], [0.0, -3.0], [0.0, 0.0]], atol=1e-6)
+
+
+def test_a_guided_eye_learns_what_an_unguided_one_has_not_found_yet():
+    """From the same rollout: the wise actions become more probable by the guide, which fades over the first half."""
+    found = {}
+    for guide in (0.0, 20.0):
+        algorithm = ppo(EyeSettings.search(**SMALL | {"pause_steps": 0}, steps=32, guide=guide, entropy=0.0))
+        algorithm.iterate()
+        episodes = _whole_episodes(algorithm.rollout_buffer)
+        with torch.no_grad():
+            wise = wise_actions(episodes["direction"], episodes["towards"])
+            found[guide] = float(algorithm.policy.evaluate_sequences(episodes, wise)[1].mean())
+    assert found[20.0] > found[0.0] + 1e-4
+    algorithm._current_progress_remaining = 0.5
+    episodes["advantages"] = algorithm.normalised(episodes["advantages"])
+    late, _ = algorithm._ppo_loss(episodes)
+    algorithm.settings = replace(algorithm.settings, guide=0.0)
+    torch.testing.assert_close(algorithm._ppo_loss(episodes)[0], late)
+
+
+def test_returns_are_about_one_whatever_the_reward_is_counted_in():
+    algorithm = ppo(EyeSettings.search(**SMALL | {"pause_steps": 0}))
+    scores = algorithm.iterate()
+    assert 0.0 <= scores["reward"] <= 1.0 and np.abs(algorithm.rollout_buffer.returns).max() < 1.5
+
+
+def test_a_phase_begins_without_the_values_of_the_one_before():
+    policy = tiny()
+    policy.eye.forget_values()
+    _, values = policy.eye(torch.randn(1, 3, len(policy.tokens.positions), TINY.dim), policy.tokens.positions,
+                           torch.randn(1, 3, 6, TINY.dim))  # fmt: skip
+    assert (values == 0).all()
