@@ -289,10 +289,11 @@ class ManagedNode(LifecycleNode):
     def _count_publishers(self, stream: StreamStatistics) -> None:
         if stream.topic in names.SHARED:
             return
-        count = self.count_publishers(stream.topic)
+        count = nodes = self.count_publishers(stream.topic)
         if count > 1:
             infos = self.get_publishers_info_by_topic(self.resolve_topic_name(stream.topic))
-            count = stream.living(count, len({(info.node_namespace, info.node_name) for info in infos}))
+            nodes = len({(info.node_namespace, info.node_name) for info in infos})
+        count = stream.living(count, nodes)
         if count > 1 and count != stream.publishers:
             self.get_logger().warning(f"{stream.topic} has {count} publishers; stop all but one")
         stream.publishers = max(count, 1)

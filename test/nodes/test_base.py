@@ -164,6 +164,8 @@ def test_a_node_that_was_killed_and_came_back_is_no_second_publisher_at_first(mo
     assert stream.living(2, nodes=1) == 1
     time.sleep(0.01)
     assert stream.living(2, nodes=1) == 2
+    assert stream.living(1, nodes=1) == 1
+    assert stream.living(2, nodes=1) == 1, "a second time it is forgiven anew"
 
 
 def test_reasons_that_differ_in_their_numbers_are_one():

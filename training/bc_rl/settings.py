@@ -71,7 +71,7 @@ class EyeSettings:
 
     @classmethod
     def search(cls, **changes) -> EyeSettings:
-        """Phase 1, active visual pretraining: stills, 100 steps, more entropy, no imitation."""
+        """Phase 1, active visual pretraining: stills, 60 steps, more entropy, a guide, no imitation by the hand."""
         values = {
             "reward": "search",
             "episode_steps": 60,
