@@ -61,7 +61,7 @@ def known_parts(
         return FoveatedPolicy.load(policy).config if policy else FoveatedConfig()
 
     return {
-        "tasks": lambda: policy_parts.tasks(FoveatedPolicy.load(folder()), seed, counts),
+        "tasks": lambda: policy_parts.tasks(folder(), seed, counts, workers),
         "search": lambda: policy_parts.search(FoveatedPolicy.load(folder()), seed, counts),
         "speed": lambda: policy_parts.speed(config()),
         "assist": lambda: policy_parts.assist(seed, counts, workers, out),
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("out/bench_policy"), help="runs of the study, kept for resuming"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes of the study")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default %(default)s)")
     options = parser.parse_args(arguments)
     if options.seed < 0 or options.workers < 1:
         parser.error("--seed must not be negative, --workers at least 1")

@@ -68,12 +68,12 @@ def shipped_policy(name: str = "") -> Path:
     return SHIPPED / (name or names[0])
 
 
-def tasks(policy: FoveatedPolicy, seed: int, counts: Counts) -> dict:
+def tasks(folder: Path, seed: int, counts: Counts, workers: int) -> dict:
     """Success in the five tasks, of ours, the best fixed camera and the oracle eye; and with the target moved."""
     first = seed * SEEDS_PER_BENCH
     names = list(EXPERTS)
-    ours = evaluate(policy, names, ["trained"], ["id"], counts.ours, first, "both")
-    rivals = evaluate(policy, names, ["best_fixed", "oracle"], ["id"], counts.rivals, first, "both")
+    ours = evaluate(folder, names, ["trained"], ["id"], counts.ours, first, "both", workers)
+    rivals = evaluate(folder, names, ["best_fixed", "oracle"], ["id"], counts.rivals, first, "both", workers)
     told = {name: ours[name]["trained"]["id"]["success"] for name in names}
     names_of = {"success": "value", "n": "n", "wilson95": "ci95"}
     return {

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.experts import EXPERTS
@@ -19,7 +24,7 @@ from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.tasks.modes import MODES
 from gaze_vlm_ros.statistics import wilson_of
 from gaze_vlm_ros.training.closed_loop.cameras import search_fixed_camera
-from gaze_vlm_ros.training.closed_loop.episode import TOLD, EpisodeOptions, Stage
+from gaze_vlm_ros.training.closed_loop.episode import TOLD, EpisodeOptions, Played, Stage
 from gaze_vlm_ros.training.closed_loop.gazes import GAZES, gaze_named
 from gaze_vlm_ros.training.closed_loop.measures import measures_of
 from gaze_vlm_ros.training.closed_loop.search import search_score
@@ -28,26 +33,19 @@ from gaze_vlm_ros.training.demonstrations.schema import SPLITS
 
 MOVED_AT_S = 1.5
 AS_TRAINED = EpisodeOptions()
+_EPISODES_OF_A_JOB = 4
 
 
-def evaluate_task(
-    policy: FoveatedPolicy,
-    task: str,
-    gaze: str,
-    episodes: int,
-    seed: int,
-    options: EpisodeOptions = AS_TRAINED,
-    line: tuple[Progress, int] | None = None,
-) -> dict:
-    """Success with Wilson's interval, and the means of ``measures_of``, of ``episodes`` episodes from test seed
-    ``seed`` on."""
+def play(policy: FoveatedPolicy, task: str, gaze: str, options: EpisodeOptions, seeds: list[int]) -> list[Played]:
+    """The episodes of ``seeds``, one after the other."""
     stage = Stage(task, Runner(policy), gaze_named(gaze), options)
-    played = []
-    for number in range(episodes):
-        played.append(stage.play(SPLITS["test"] + seed + number))
-        if line:
-            line[0].advance(line[1])
+    played = [stage.play(seed) for seed in seeds]
     stage.close()
+    return played
+
+
+def judge(played: list[Played]) -> dict:
+    """Success with Wilson's interval, and the means of ``measures_of``."""
     measured = [measures_of(episode) for episode in played]
     names = sorted({name for measures in measured for name in measures})
     means = {name: round(float(np.mean([m[name] for m in measured if name in m])), 3) for name in names}
@@ -56,21 +54,56 @@ def evaluate_task(
 
 
 def evaluate(
-    policy: FoveatedPolicy, tasks: list[str], gazes: list[str], modes: list[str], episodes: int, seed: int, told: str
+    folder: Path,
+    tasks: list[str],
+    gazes: list[str],
+    modes: list[str],
+    episodes: int,
+    seed: int,
+    told: str,
+    workers: int = 1,
 ) -> dict:
-    """The whole table: each task, way to look and mode; ``disturbed`` has the target moved after 1.5 s."""
-    cells = [(task, gaze, mode) for task in tasks for gaze in gazes for mode in [*modes, "disturbed"]]
+    """The whole table of the policy in ``folder``: each task, way to look and mode; ``disturbed`` has the target moved
+    after 1.5 s. Episodes are those from test seed ``seed`` on, and do not depend on the number of ``workers``."""
+    options = {mode: EpisodeOptions(mode, told) for mode in modes}
+    options["disturbed"] = EpisodeOptions("id", told, moved_at_s=MOVED_AT_S)
+    cells = [(task, gaze, mode) for task in tasks for gaze in gazes for mode in options]
     cells = [cell for cell in cells if cell[1] == "trained" or cell[2] == "id"]
+    seeds = range(SPLITS["test"] + seed, SPLITS["test"] + seed + episodes)
+    parts = [list(seeds[i : i + _EPISODES_OF_A_JOB]) for i in range(0, episodes, _EPISODES_OF_A_JOB)]
     table: dict[str, dict] = {}
-    with Progress() as bar:
+    crew = ProcessPoolExecutor(workers, get_context("spawn"))
+    with Progress() as bar, crew:
         line = bar.add_task("episodes", total=len(cells) * episodes)
+        fixed = [cell for cell in cells if cell[1] == "best_fixed"]
+        searches = {cell: crew.submit(_search_job, folder, cell[0], seed, options[cell[2]]) for cell in fixed}
+        jobs = {}
+        for cell in sorted(cells, key=lambda cell: cell in searches):
+            name = searches[cell].result() if cell in searches else cell[1]
+            jobs[cell] = name, [crew.submit(_play_job, folder, cell[0], name, options[cell[2]], part) for part in parts]
         for task, gaze, mode in cells:
-            moved = mode == "disturbed"
-            options = EpisodeOptions("id" if moved else mode, told, moved_at_s=MOVED_AT_S if moved else None)
-            name = search_fixed_camera(policy, task, seed, options) if gaze == "best_fixed" else gaze
-            found = evaluate_task(policy, task, name, episodes, seed, options, (bar, line))
-            table.setdefault(task, {}).setdefault(gaze, {})[mode] = found | {"gaze": name}
+            name, futures = jobs[task, gaze, mode]
+            played = []
+            for future in futures:
+                played += future.result()
+                bar.update(line, advance=_EPISODES_OF_A_JOB)
+            table.setdefault(task, {}).setdefault(gaze, {})[mode] = judge(played) | {"gaze": name}
     return table
+
+
+@cache
+def _loaded(folder: Path) -> FoveatedPolicy:
+    """One for each worker."""
+    torch.set_num_threads(1)
+    return FoveatedPolicy.load(folder)
+
+
+def _play_job(folder: Path, task: str, gaze: str, options: EpisodeOptions, seeds: list[int]) -> list[Played]:
+    return play(_loaded(folder), task, gaze, options, seeds)
+
+
+def _search_job(folder: Path, task: str, seed: int, options: EpisodeOptions) -> str:
+    return search_fixed_camera(_loaded(folder), task, seed, options)
 
 
 def mean_success(table: dict, gaze: str, mode: str = "id") -> float | None:
@@ -91,18 +124,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=96)
     parser.add_argument("--searches", type=int, default=200, help="of visual search; 0: none")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default %(default)s)")
     parser.add_argument("--out", type=Path, help="a JSON file; else it is printed only")
     options = parser.parse_args(arguments)
 
     def action() -> None:
-        if options.episodes < 1:
-            raise GazeVlmError(f"--episodes must be at least 1, got {options.episodes}")
+        for name in ("episodes", "workers"):
+            if getattr(options, name) < 1:
+                raise GazeVlmError(f"--{name} must be at least 1, got {getattr(options, name)}")
         policy = FoveatedPolicy.load(options.policy)
         tasks = list(EXPERTS) if options.task == "all" else options.task.split(",")
         modes = list(MODES) if options.mode == "all" else options.mode.split(",")
         gazes = options.gaze.split(",")
-        table = evaluate(policy, tasks, gazes, modes, options.episodes, options.seed, options.told)
+        table = evaluate(policy, tasks, gazes, modes, options.episodes, options.seed, options.told, options.workers)
         result = {"policy": policy.config.name, "seed": options.seed, "told": options.told, "tasks": table}
         result["mean_success"] = {
             name: mean_success(table, name) for name in sorted({g for cells in table.values() for g in cells})
@@ -114,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.out.write_text(text)
         print(json.dumps(result))
 
-    return run_command(action, options.threads)
+    return run_command(action, 1)
 
 
 if __name__ == "__main__":

@@ -88,6 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--test", type=int, default=0, help="for tests, of each task")
     parser.add_argument("--mode", default=default.mode, help="of sim.tasks (default %(default)s)")
     parser.add_argument("--panorama-every", type=int, default=4, help="steps; 0: none, joints and truth only")
+    parser.add_argument("--still", action="store_true", help="scenes alone: the first step of each episode")
     parser.add_argument("--noise", type=float, default=default.noise, help="of the actions done; 1 is full speed")
     parser.add_argument("--push", type=float, default=default.push, help="chance per step of a push")
     parser.add_argument("--processes", type=int, default=1)
@@ -96,7 +97,10 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := sorted(set(tasks) - set(EXPERTS)):
         parser.error(f"no task {', '.join(unknown)}; there are {', '.join(EXPERTS)}")
     counts = {"train": options.episodes, "validation": options.validation, "test": options.test}
-    play = PlayOptions(mode=options.mode, noise=options.noise, push=options.push, panorama_every=options.panorama_every)
+    play = PlayOptions(
+        mode=options.mode, noise=options.noise, push=options.push, panorama_every=options.panorama_every,
+        still=options.still,
+    )  # fmt: skip
     return run_command(lambda: record_all(options.out, tasks, counts, play, options.processes), 1)
 
 

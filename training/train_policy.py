@@ -41,11 +41,12 @@ _PATIENCE = timedelta(hours=12)
 @dataclass(frozen=True)
 class PolicyTraining:
     """Where things are and how long the stages last: ``motion_minutes`` and ``sight_minutes`` by ``clock``, the eye's
-    two phases in steps of all environments together."""
+    two phases in steps of all environments together. ``stills`` are scenes for sight and search alone."""
 
-    states: Path
+    states: tuple[Path, ...]
     demos: tuple[Path, ...]
     out: Path
+    stills: tuple[Path, ...] = ()
     tasks: tuple[str, ...] = tuple(EXPERTS)
     motion_minutes: float = 8.0
     sight_minutes: float = 25.0
@@ -84,19 +85,16 @@ def _processes() -> Accelerator | None:
 
 
 def _motion(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
-    sets = [
-        load_motions(demonstration_paths(plan.states, split, plan.tasks), policy.config)
-        for split in ("train", "validation")
-    ]
+    paths = _recorded(plan, plan.states)
+    sets = [load_motions(paths[split], policy.config) for split in paths]
     loop = replace(MOTION_LOOP, minutes=plan.motion_minutes, seed=plan.seed, clock=plan.clock)
     position = train_motion(policy, *sets, loop, plan.out / "motion")
-    episodes = len(demonstration_paths(plan.states, "train", plan.tasks))
-    return Stage("hand motion", position.step, position.elapsed_s, plan.seed, sets[0].digest, episodes)
+    return Stage("hand motion", position.step, position.elapsed_s, plan.seed, sets[0].digest, len(paths["train"]))
 
 
 def _sight(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
-    paths = _pictured(plan)
-    looks = [load_sights(paths[split], plan.out / "looks", split, policy.config, plan.seed) for split in paths]
+    paths = _recorded(plan, (*plan.demos, *plan.stills))
+    looks = [load_sights(paths[split], plan.out / "looks", split, plan.seed) for split in paths]
     loop = replace(SIGHT_LOOP, minutes=plan.sight_minutes, seed=plan.seed, clock=plan.clock)
     digest = data_digest(paths["train"])
     position = train_sight(policy, *looks, loop, plan.out / "sight", about={"data": digest})
@@ -104,15 +102,21 @@ def _sight(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
 
 
 def _eye(policy: FoveatedPolicy, plan: PolicyTraining, accelerator: Accelerator | None) -> list[Stage]:
-    paths = _pictured(plan)
-    footage = [load_footage(paths[split], policy.config) for split in paths]
-    digest = data_digest(paths["train"])
     phases = {
-        "visual search": EyeSettings.search(steps=plan.search_steps, seed=plan.seed, as_released=plan.as_released),
-        "bc-rl": EyeSettings.bc_rl(steps=plan.bc_rl_steps, seed=plan.seed, as_released=plan.as_released),
+        "visual search": (
+            EyeSettings.search(steps=plan.search_steps, seed=plan.seed, as_released=plan.as_released),
+            (*plan.demos, *plan.stills),
+        ),
+        "bc-rl": (
+            EyeSettings.bc_rl(steps=plan.bc_rl_steps, seed=plan.seed, as_released=plan.as_released),
+            plan.demos,
+        ),
     }
     stages = []
-    for name, settings in phases.items():
+    for name, (settings, folders) in phases.items():
+        paths = _recorded(plan, folders)
+        footage = [load_footage(paths[split], policy.config) for split in paths]
+        digest = data_digest(paths["train"])
         folder = plan.out / name.replace(" ", "_").replace("-", "_")
         scores = train_eye(policy, *footage, settings, folder, {"data": digest}, accelerator=accelerator)
         stages.append(
@@ -121,10 +125,10 @@ def _eye(policy: FoveatedPolicy, plan: PolicyTraining, accelerator: Accelerator 
     return stages
 
 
-def _pictured(plan: PolicyTraining) -> dict[str, list[Path]]:
-    """The demonstrations with panoramas of each split, from all folders."""
+def _recorded(plan: PolicyTraining, folders: tuple[Path, ...]) -> dict[str, list[Path]]:
+    """The demonstrations of each split, from all ``folders``."""
     return {
-        split: [path for folder in plan.demos for path in demonstration_paths(folder, split, plan.tasks)]
+        split: [path for folder in folders for path in demonstration_paths(folder, split, plan.tasks)]
         for split in ("train", "validation")
     }
 
@@ -142,11 +146,14 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__.splitlines()[0], epilog="\n".join(__doc__.splitlines()[1:]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    default = PolicyTraining(Path("data/states"), (Path("data/demos"),), Path("runs/policy"))
-    parser.add_argument("--states", type=Path, default=default.states, help="demonstrations without panoramas")
+    default = PolicyTraining((Path("data/states"),), (Path("data/demos"),), Path("runs/policy"))
+    parser.add_argument(
+        "--states", type=Path, nargs="+", default=default.states, help="demonstrations without panoramas"
+    )
     parser.add_argument(
         "--demos", type=Path, nargs="+", default=default.demos, help="demonstrations with panoramas, one folder or more"
     )
+    parser.add_argument("--stills", type=Path, nargs="*", default=default.stills, help="recorded with --still")
     parser.add_argument("--out", type=Path, default=default.out)
     parser.add_argument("--task", default="all", help=f"all, or some of {', '.join(EXPERTS)}, with commas between")
     parser.add_argument("--motion-minutes", type=float, default=default.motion_minutes)
@@ -164,8 +171,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no task {', '.join(unknown)}; there are {', '.join(EXPERTS)}")
     released = AsReleased(**{name: getattr(options, name) for name in asdict(default.as_released)})
     plan = PolicyTraining(
-        options.states, tuple(options.demos), options.out, tasks, options.motion_minutes, options.sight_minutes,
-        options.search_steps, options.bc_rl_steps, options.seed, options.clock, released,
+        tuple(options.states), tuple(options.demos), options.out, tuple(options.stills), tasks, options.motion_minutes,
+        options.sight_minutes, options.search_steps, options.bc_rl_steps, options.seed, options.clock, released,
     )  # fmt: skip
     return run_command(lambda: train_policy(plan), options.threads)
 

@@ -42,7 +42,7 @@ class FoveatedConfig:
     eye_blocks: int = 2
     hand_blocks: int = 2
     mlp_ratio: int = 4
-    hand_width: int = 256
+    hand_width: int = 384
     memory_steps: int = 10
     text_dim: int = 32
     eye_hz: float = 15.0

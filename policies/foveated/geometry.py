@@ -11,9 +11,9 @@ from torch import Tensor
 
 PLACE_SIZE = 7
 """A place: the tool's point there (3,) [m, base frame], then cosine and sine of twice and of four times its yaw."""
-_LOOKED_AT_M = 0.05
+LOOKED_AT_M = 0.05
 """Height of what is usually looked at above the base's plane, on which the table lies."""
-_SIGHT_M = (0.3, 1.2)
+SIGHT_M = (0.3, 1.2)
 _SCALES_M = (0.02, 0.1)
 _SCALES_RAD = (0.04, 0.2)
 
@@ -23,9 +23,9 @@ def gaze_frame(direction: Tensor, eye_m: Tensor) -> tuple[Tensor, Tensor]:
 
     ``direction`` (..., 3) unit vectors [base frame]; the frame's x axis lies along the gaze in the plane, z upwards.
     """
-    down = (_LOOKED_AT_M - eye_m[2]) / torch.clamp(direction[..., 2], max=-1e-3)
-    along = torch.where(direction[..., 2] < -1e-3, down, torch.full_like(down, _SIGHT_M[1]))
-    point = eye_m + direction * along.clamp(*_SIGHT_M)[..., None]
+    down = (LOOKED_AT_M - eye_m[2]) / torch.clamp(direction[..., 2], max=-1e-3)
+    along = torch.where(direction[..., 2] < -1e-3, down, torch.full_like(down, SIGHT_M[1]))
+    point = eye_m + direction * along.clamp(*SIGHT_M)[..., None]
     return point, upright(torch.atan2(direction[..., 1], direction[..., 0]))
 
 

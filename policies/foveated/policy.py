@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from gaze_vlm_ros.policies.foveated.config import FoveatedConfig, PolicyError
 from gaze_vlm_ros.policies.foveated.eye import EyePolicy
-from gaze_vlm_ros.policies.foveated.geometry import belief_numbers, from_frame, gaze_frame, magnified
-from gaze_vlm_ros.policies.foveated.hand import HandMotion, HandSight, target_numbers
+from gaze_vlm_ros.policies.foveated.geometry import belief_numbers, gaze_frame, magnified
+from gaze_vlm_ros.policies.foveated.hand import HandMotion, target_numbers
 from gaze_vlm_ros.policies.foveated.kinematics import TorchKinematics
+from gaze_vlm_ros.policies.foveated.sight import HandSight, Votes
 from gaze_vlm_ros.policies.foveated.tokens import TOKENIZERS
 from gaze_vlm_ros.robots.description import RobotDescription
 
@@ -26,13 +27,15 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 @dataclass(frozen=True)
 class Told:
-    """Embedded proprioception and eye direction (..., dim), the target's numbers, the tool's pose, the gaze's frame."""
+    """Embedded proprioception and eye direction (..., dim), the target's numbers, the tool's pose, the gaze's frame,
+    and the sine (...) of the gaze's elevation."""
 
     proprio: Tensor
     direction: Tensor
     target: Tensor
     tool: tuple[Tensor, Tensor]
     gaze: tuple[Tensor, Tensor]
+    elevation_sine: Tensor
 
 
 class FoveatedPolicy(nn.Module):
@@ -56,7 +59,7 @@ class FoveatedPolicy(nn.Module):
         self.tokens = TOKENIZERS[config.tokenizer](config)
         self.proprio = nn.Sequential(nn.Linear(config.outputs + 9, dim), nn.GELU(), nn.Linear(dim, dim))
         self.direction = nn.Sequential(nn.Linear(3, dim), nn.GELU(), nn.Linear(dim, dim))
-        self.sight = HandSight(config)
+        self.sight = HandSight(config, (self.tokens.positions, self.tokens.pitch))
         self.motion = HandMotion(config)
         self.eye = EyePolicy(config)
         home = torch.tensor([*self.robot.home_rad, 0.5], dtype=torch.float32)
@@ -74,15 +77,23 @@ class FoveatedPolicy(nn.Module):
         offset = ((tool[0] - gaze[0])[..., None, :] @ gaze[1])[..., 0, :]
         posture = torch.cat([self.normal_posture(proprio), magnified(offset)], dim=-1)
         target = target_numbers(text, position_m, gaze)
-        return Told(self.proprio(posture), self.direction(direction), target, tool, gaze)
+        return Told(self.proprio(posture), self.direction(direction), target, tool, gaze, direction[..., 2])
 
     def normal_posture(self, proprio: Tensor) -> Tensor:
         return (proprio - self.posture_mean) / self.posture_scale
 
+    def votes(self, images: Tensor, told: Told) -> Votes:
+        """What the patches of one frame say of both places [base frame]."""
+        point, turned = told.gaze
+        eye_m = ((self.eye_m - point)[..., None, :] @ turned)[..., 0, :]
+        patches = self.tokens.positions, self.tokens.pitch
+        sees_from = eye_m, told.elevation_sine
+        cast = self.sight(images, patches, told.proprio, told.direction, told.target, sees_from)
+        return cast.moved(point, turned)
+
     def see(self, images: Tensor, told: Told) -> tuple[Tensor, Tensor]:
         """Both places (B, 2, 7) [base frame] in one frame, and the logarithm of their spread (B, 2) [m]."""
-        raw, spread = self.sight(images, self.tokens.positions, told.proprio, told.direction, told.target)
-        return from_frame(raw, *told.gaze), spread
+        return self.votes(images, told).joined()
 
     def move(
         self, proprio: Tensor, places: Tensor, spread: Tensor, text: Tensor, tool: tuple[Tensor, Tensor] | None = None

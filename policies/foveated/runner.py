@@ -16,6 +16,9 @@ from gaze_vlm_ros.policies.foveated.target import TargetToken
 
 _KNOWN_M = 0.002
 """Spread of places that are known, not seen."""
+_SURE_M, _LOOKS_FIRST_S = 0.012, 2.0
+"""The hand opens and waits until the first place is known so well, or so long: EyeRobot's episodes begin with a pause,
+too, in which the eye may look."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Runner:
         self._places = PlaceMemory()
         self._ensemble = Ensemble(config.ensemble_rate, config.chunk_hz)
         self._last_s: float | None = None
+        self._begun_s: float | None = None
+        self._waits: np.ndarray | None = None
 
     @torch.inference_mode()
     def step(
@@ -83,7 +88,10 @@ class Runner:
             joined, spread_m = np.asarray(known, np.float32), np.full(len(known), _KNOWN_M, np.float32)
         known_by = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
         chunk = policy.absolute(policy.move(posture, *known_by, text, told.tool), posture)[0].numpy()
-        self._ensemble.add(t, chunk)
+        if self._is_waiting(t, np.asarray(proprio, np.float32), float(spread_m[0])):
+            chunk = np.broadcast_to(self._waits, chunk.shape).copy()
+        else:
+            self._ensemble.add(t, chunk)
         self._last_s = t
         joints = self.joints_at(t + 1.0 / policy.config.eye_hz)
         return StepOutput(int(logits[0].argmax()), chunk, joints, joined.copy(), spread_m.copy())
@@ -92,7 +100,16 @@ class Runner:
         """What to command (J,) for ``t`` [s], between two steps too. Raises PolicyError before the first step."""
         if self._target is None or self._last_s is None:
             raise PolicyError("nothing to command yet: call reset and step first")
-        return self._ensemble.at(t)
+        return self._ensemble.at(t) if self._waits is None else self._waits.copy()
+
+    def _is_waiting(self, t: float, proprio: np.ndarray, spread_m: float) -> bool:
+        """Whether the hand still stands where it began, opened, since the eye has not found the first place."""
+        if self._begun_s is None:
+            self._begun_s = t
+            self._waits = np.append(proprio[:-1], np.float32(1.0))
+        if spread_m < _SURE_M or t - self._begun_s >= _LOOKS_FIRST_S:
+            self._waits = None
+        return self._waits is not None
 
     def _check(self, views: np.ndarray, eye_direction: np.ndarray, proprio: np.ndarray, t: float) -> None:
         config = self.policy.config

@@ -20,7 +20,8 @@ PATTERN_TOKEN_PX = 16
 
 
 class PatchEncoder(nn.Module):
-    """Convolutions of stride 4, 2 and 2: a picture becomes one token per 16 x 16 pixels, with some surroundings."""
+    """Convolutions of stride 4, 2 and 2: a picture becomes one token per 16 x 16 pixels; one more shows each token its
+    neighbours."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -32,17 +33,20 @@ class PatchEncoder(nn.Module):
             nn.GELU(approximate="tanh"),
             nn.Conv2d(second, dim, 3, stride=2, padding=1),
         )
+        self.around = nn.Sequential(nn.GELU(approximate="tanh"), nn.Conv2d(dim, dim, 3, padding=1))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) float, about -1..1 -> (N, H W / 256, dim)."""
-        return self.layers(pictures).flatten(2).transpose(1, 2)
+        tokens = self.layers(pictures)
+        return (tokens + self.around(tokens)).flatten(2).transpose(1, 2)
 
 
 class Tokens(nn.Module):
     """What the tokenizers share: the patch encoder, and ``encoder_blocks`` in which all tokens attend to all, as in a
     ViT; EyeRobot and Look, Focus, Act put a large one there, ours is none unless asked for."""
 
-    def __init__(self, config: FoveatedConfig, positions: Tensor) -> None:
+    def __init__(self, config: FoveatedConfig, positions: Tensor, pitch: Tensor) -> None:
+        """``positions`` (N, 2) of the tokens and their ``pitch`` (N,), both in units of POSITION_UNIT_PX."""
         super().__init__()
         self.encoder = PatchEncoder(config.dim)
         self.mixing = nn.ModuleList(
@@ -50,6 +54,7 @@ class Tokens(nn.Module):
         )
         self._size = config.dim // config.heads
         self.register_buffer("positions", positions.float(), persistent=False)
+        self.register_buffer("pitch", pitch.float(), persistent=False)
 
     def mixed(self, tokens: Tensor) -> Tensor:
         """Tokens (B, N, dim) after the blocks."""
@@ -68,7 +73,9 @@ class PyramidTokens(Tokens):
     """Tokens of all three views; those of two levels that see the same direction have the same position (EyeRobot)."""
 
     def __init__(self, config: FoveatedConfig) -> None:
-        super().__init__(config, nested_positions(config.window_px, config.patch_px))
+        patch_px = torch.tensor(CROPS_PX) * config.patch_px / config.window_px
+        pitch = patch_px.repeat_interleave((config.window_px // config.patch_px) ** 2) / POSITION_UNIT_PX
+        super().__init__(config, nested_positions(config.window_px, config.patch_px), pitch)
         self.level = nn.Parameter(torch.zeros(len(CROPS_PX), 1, config.dim))
 
     def forward(self, views: Tensor) -> Tensor:
@@ -100,15 +107,16 @@ class FoveatedTokens(Tokens):
     """
 
     def __init__(self, config: FoveatedConfig) -> None:
-        positions, outside = [], []
+        positions, pitch, outside = [], [], []
         for stride, cells in RINGS:
             cell_px = stride * PATTERN_TOKEN_PX * VIRTUAL_PX / PATTERN_PX
             middles = (torch.arange(cells) - (cells - 1) / 2) * cell_px
             row, column = torch.meshgrid(middles, middles, indexing="ij")
             kept = [index for index in range(cells * cells) if stride == 1 or index != cells * cells // 2]
             positions.append(torch.stack([row, column], dim=-1).flatten(0, 1)[kept])
+            pitch.append(torch.full((len(kept),), cell_px / POSITION_UNIT_PX))
             outside.append(kept)
-        super().__init__(config, (torch.cat(positions) + VIRTUAL_PX / 2) / POSITION_UNIT_PX)
+        super().__init__(config, (torch.cat(positions) + VIRTUAL_PX / 2) / POSITION_UNIT_PX, torch.cat(pitch))
         self.level = nn.Parameter(torch.zeros(len(RINGS), 1, config.dim))
         self._kept = outside
 
@@ -134,7 +142,8 @@ class UniformTokens(Tokens):
         cells = PATTERN_PX // PATTERN_TOKEN_PX
         middles = (torch.arange(cells) + 0.5) / cells * VIRTUAL_PX / POSITION_UNIT_PX
         row, column = torch.meshgrid(middles, middles, indexing="ij")
-        super().__init__(config, torch.stack([row, column], dim=-1).flatten(0, 1))
+        pitch = torch.full((cells * cells,), VIRTUAL_PX / cells / POSITION_UNIT_PX)
+        super().__init__(config, torch.stack([row, column], dim=-1).flatten(0, 1), pitch)
 
     def forward(self, views: Tensor) -> Tensor:
         """Views (..., 1, 288, 288, 3), 0..255 -> tokens (..., 324, dim)."""

@@ -205,6 +205,8 @@ class Porter:
         if self.stage is Stage.APPROACH:
             if np.linalg.norm(self._grip_m(self.label)[:2] - self.tool_m[:2]) > 0.04:
                 self._set_out(self.label)  # it was moved meanwhile
+                if self.label in self.refused:
+                    self._retreat()
             else:
                 self.stage, self._wait_s = Stage.GRIP, self.settings.grip_s
         elif self.stage is Stage.CARRY:

@@ -1,4 +1,4 @@
-"""Stage 2: the hand's sight. Demonstrations say where the places were, and imitation how much an error matters."""
+"""Stage 2: the hand's sight. Demonstrations say where the places were."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
-from gaze_vlm_ros.training.bc_rl.hand_motion import imitation
+from gaze_vlm_ros.policies.foveated.sight import Votes
 from gaze_vlm_ros.training.demonstrations.sight_set import SightSet
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.run_state import Position
@@ -25,19 +25,18 @@ class SightSettings:
     """``text_dropout`` and ``position_dropout``: shares of looks without words or without the target's position, whose
     error has the standard deviation ``position_noise_m`` per axis, or ``wrong_by_m`` in a share ``position_wrong`` of
     them, as when the thing has been moved since; ``brightness`` and ``tint``: how far the pictures'
-    light is changed, by factors; ``imitation``: weight of the chunk's L1.
+    light is changed, by factors.
     """
 
     batch: int = 96
     text_dropout: float = 0.05
-    position_dropout: float = 0.4
+    position_dropout: float = 0.75
     position_noise_m: float = 0.015
     position_wrong: float = 0.1
     wrong_by_m: float = 0.1
     brightness: float = 0.4
     tint: float = 0.15
-    yaw_weight: float = 0.5
-    imitation: float = 0.5
+    yaw_weight: float = 3.0
 
 
 def told(looks: SightSet, picked: Tensor, settings: SightSettings) -> tuple[Tensor, Tensor]:
@@ -56,15 +55,16 @@ def relit(views: Tensor, settings: SightSettings) -> Tensor:
     return (views.float() * factors).clamp(max=255.0)
 
 
-def sight_losses(seen: Tensor, spread: Tensor, places: Tensor, yaw_weight: float) -> dict[str, Tensor]:
-    """The negative logarithm of a Laplace likelihood of the points, whose spread is told too, and the yaws' error.
+def sight_losses(votes: Votes, places: Tensor, yaw_weight: float) -> dict[str, Tensor]:
+    """The negative logarithm of the likelihood of the true places (B, 2, 7), under all votes and under those of the
+    patches alone, and the yaws' squared error.
 
-    ``seen`` and ``places`` (B, 2, 7), ``spread`` (B, 2) logarithms.
+    Without the second part the patches are never asked where a guess from the posture is better at first.
     """
-    error = (seen[..., :3] - places[..., :3]).abs()
-    likelihood = error.sum(-1) / spread.exp() + 3.0 * spread
-    yaw = (seen[..., 3:] - places[..., 3:]).square().sum(-1)
-    return {"loss": likelihood.mean() + yaw_weight * yaw.mean(), "likelihood": likelihood.mean(), "yaw": yaw.mean()}
+    likelihood = -votes.log_likelihood(places[..., :3]).mean()
+    seen = -votes.of_patches().log_likelihood(places[..., :3]).mean()
+    yaw = (votes.yaw - places[..., 3:]).square().sum(-1).mean()
+    return {"loss": likelihood + seen + yaw_weight * yaw, "likelihood": likelihood, "seen": seen, "yaw": yaw}
 
 
 def train_sight(
@@ -87,31 +87,25 @@ def train_sight(
         proprio, direction = training.proprio[picked], training.direction[picked]
         images = policy.tokens(relit(training.pictures(picked), settings))
         hand = policy.tell(proprio, direction, text, position)
-        seen, spread = policy.see(images, hand)
-        parts = sight_losses(seen, spread, training.places[picked], settings.yaw_weight)
-        chunk = policy.move(proprio, seen, spread, text, hand.tool)
-        copied = imitation(policy, chunk, training.chunk[picked], proprio, 0.0)["loss"]
-        return parts | {"loss": parts["loss"] + settings.imitation * copied, "imitation": copied}
+        return sight_losses(policy.votes(images, hand), training.places[picked], settings.yaw_weight)
 
     def evaluate() -> dict[str, float]:
         images = policy.tokens(validation.pictures(checked))
         by_words = validation.text[checked], torch.full((len(checked), 3), torch.nan)
-        seen, spread = policy.see(
-            images, policy.tell(validation.proprio[checked], validation.direction[checked], *by_words)
-        )
-        return sight_scores(seen, spread, validation.places[checked])
+        hand = policy.tell(validation.proprio[checked], validation.direction[checked], *by_words)
+        return sight_scores(policy.votes(images, hand), validation.places[checked])
 
-    settings_now = {"stage": "hand sight", "batch": settings.batch, "imitation": settings.imitation, **(about or {})}
+    settings_now = {"stage": "hand sight", "batch": settings.batch, **(about or {})}
     return train(policy, losses, evaluate, loop, folder, settings_now | {"config": policy.config.to_dict()})
 
 
-def sight_scores(seen: Tensor, spread: Tensor, places: Tensor) -> dict[str, float]:
+def sight_scores(votes: Votes, places: Tensor) -> dict[str, float]:
     """The likelihood; median error [cm] and the yaws' error of the third of the places of which it is surest."""
+    seen, spread = votes.joined()
     error = (seen[..., :3] - places[..., :3]).norm(dim=-1)
     sure = spread <= spread.flatten().quantile(1 / 3)
-    parts = sight_losses(seen, spread, places, 0.0)
     return {
-        "loss": float(parts["likelihood"]),
+        "loss": float(sight_losses(votes, places, 0.0)["likelihood"]),
         "error_cm": 100.0 * float(error[sure].median()),
         "spread_cm": 100.0 * float(spread[sure].exp().median()),
         "yaw": float((seen[..., 3:] - places[..., 3:]).square().sum(-1)[sure].mean()),

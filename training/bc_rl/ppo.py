@@ -155,10 +155,10 @@ class BcPPO(PPO):
         playing = batch["playing"][..., 0] > 0.5
         told = {name: batch[name][playing] for name in ("tokens", "proprio", "direction", "text", "position")}
         hand = self.foveated.tell(told["proprio"], told["direction"], told["text"], told["position"])
-        seen, spread = self.foveated.see(told["tokens"], hand)
-        chunk = self.foveated.move(told["proprio"], seen, spread, told["text"], hand.tool)
+        votes = self.foveated.votes(told["tokens"], hand)
+        chunk = self.foveated.move(told["proprio"], *votes.joined(), told["text"], hand.tool)
         copied = imitation(self.foveated, chunk, batch["chunk"][playing], told["proprio"], _OPENING_WEIGHT)
-        sight = sight_losses(seen, spread, batch["places"][playing], 0.5)
+        sight = sight_losses(votes, batch["places"][playing], 0.5)
         loss = copied["loss"] + _SIGHT_WEIGHT * sight["loss"]
         return loss, {"imitation": copied["joints"].detach(), "sight": sight["loss"].detach()}
 

@@ -22,7 +22,8 @@ class PlayOptions:
 
     ``mode`` is one of ``sim.tasks``; ``wander`` the share of episodes that begin from another posture, ``noise`` the
     standard deviation of the joints' actions (1 is full speed), ``push`` the chance per step of a push that lasts
-    ``push_steps`` steps; a panorama is kept every ``panorama_every`` steps, none where it is 0.
+    ``push_steps`` steps; a panorama is kept every ``panorama_every`` steps, none where it is 0. ``still``: the first
+    step alone is kept and nothing is played: many scenes to look around in, in little time.
     """
 
     mode: str = "id"
@@ -32,6 +33,7 @@ class PlayOptions:
     push: float = 0.015
     push_steps: int = 5
     panorama_every: int = 2
+    still: bool = False
 
 
 class Player:
@@ -59,9 +61,10 @@ class Player:
                 coded += self._panorama(builder)
                 steps_seen.append(log.steps)
             info, done = self._step(info, noise, log)
+            done = done or self.options.still
         if builder:
             builder.close()
-        if not info["success"]:
+        if not (info["success"] or self.options.still):
             return None
         return Demonstration(
             self.task,

@@ -10,24 +10,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gaze_vlm_ros.policies.foveated import FoveatedConfig
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.robot_eye import LEVELS, WINDOW_PX, views_from_panorama
 from gaze_vlm_ros.sim.robot_eye.eye import AZIMUTH_LIMIT_RAD, ELEVATION_LIMITS_RAD
-from gaze_vlm_ros.training.demonstrations.chunks import chunks_of
 from gaze_vlm_ros.training.demonstrations.motion_set import proprioception, text_of
 from gaze_vlm_ros.training.demonstrations.schema import Demonstration
 
-_NUMBERS = ("proprio", "direction", "places", "asked_m", "text", "chunk")
+_NUMBERS = ("proprio", "direction", "places", "asked_m", "text")
 _NEAR_RAD, _FAR_RAD = np.radians(2.5), np.radians(20.0)
 LOOKS = 4
 """Directions per panorama: at either place, nearly; towards what is worked at, vaguely; anywhere on the arc."""
+_LEAST_ROUNDS = 4
+"""So often at least a demonstration is looked at, however few panoramas it has."""
 
 
 @dataclass(frozen=True)
 class SightSet:
     """M looks: ``views`` (M, 3, 64, 64, 3) uint8, stored beside the demonstrations; ``proprio`` (M, J), ``direction``
-    (M, 3), ``places`` (M, 2, 7), ``asked_m`` (M, 3), ``text`` (M, D), ``chunk`` (M, A, J)."""
+    (M, 3), ``places`` (M, 2, 7), ``asked_m`` (M, 3), ``text`` (M, D)."""
 
     views: np.ndarray
     proprio: Tensor
@@ -35,7 +35,6 @@ class SightSet:
     places: Tensor
     asked_m: Tensor
     text: Tensor
-    chunk: Tensor
 
     def __len__(self) -> int:
         return len(self.proprio)
@@ -45,25 +44,23 @@ class SightSet:
         return torch.from_numpy(self.views[picked.numpy()])
 
 
-def load_sights(paths: list[Path], folder: Path, name: str, config: FoveatedConfig, seed: int = 0) -> SightSet:
+def load_sights(paths: list[Path], folder: Path, name: str, seed: int = 0) -> SightSet:
     """The looks of the demonstrations ``paths``, kept in ``folder`` as ``name``; made again where these change."""
     made_of = json.dumps({"paths": [str(path) for path in paths], "seed": seed})
     about = folder / f"{name}.json"
     if not (about.exists() and about.read_text() == made_of):
         folder.mkdir(parents=True, exist_ok=True)
         about.unlink(missing_ok=True)
-        _make(paths, folder, name, config, seed)
+        _make(paths, folder, name, seed)
         about.write_text(made_of)
     with np.load(folder / f"{name}.npz") as file:
         numbers = {key: torch.from_numpy(file[key]) for key in _NUMBERS}
     return SightSet(np.load(folder / f"{name}.npy", mmap_mode="r"), **numbers)
 
 
-def _make(paths: list[Path], folder: Path, name: str, config: FoveatedConfig, seed: int) -> None:
-    counts = [_panoramas(path) for path in paths]
-    views = np.lib.format.open_memmap(
-        folder / f"{name}.npy", "w+", np.uint8, (sum(counts) * LOOKS, LEVELS, WINDOW_PX, WINDOW_PX, 3)
-    )
+def _make(paths: list[Path], folder: Path, name: str, seed: int) -> None:
+    total = sum(len(_rounds(_panoramas(path))) for path in paths) * LOOKS
+    views = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (total, LEVELS, WINDOW_PX, WINDOW_PX, 3))
     numbers: dict[str, list[np.ndarray]] = {key: [] for key in _NUMBERS}
     filled = 0
     with Progress() as bar:
@@ -71,27 +68,29 @@ def _make(paths: list[Path], folder: Path, name: str, config: FoveatedConfig, se
         for path in paths:
             demonstration = Demonstration.load(path)
             rng = np.random.default_rng([seed, demonstration.seed])
-            steps = np.repeat(demonstration.panorama_step, LOOKS)
-            looks = np.concatenate([draw_looks(demonstration, step, rng) for step in demonstration.panorama_step])
-            for index in range(len(demonstration.panorama_step)):
-                part = slice(index * LOOKS, (index + 1) * LOOKS)
-                panorama = demonstration.panorama(index)
-                views[filled + part.start : filled + part.stop] = views_from_panorama(panorama, looks[part])
-            filled += len(steps)
-            _add(numbers, demonstration, steps, looks, config)
+            rounds = _rounds(len(demonstration.panorama_step))
+            steps = demonstration.panorama_step[rounds]
+            looks = [draw_looks(demonstration, step, rng) for step in steps]
+            for index, directions in zip(rounds, looks, strict=True):
+                views[filled : filled + LOOKS] = views_from_panorama(demonstration.panorama(index), directions)
+                filled += LOOKS
+            _add(numbers, demonstration, np.repeat(steps, LOOKS), np.concatenate(looks))
             bar.advance(line)
     views.flush()
     np.savez(folder / f"{name}.npz", **{key: np.concatenate(parts) for key, parts in numbers.items()})
 
 
-def _add(numbers: dict, demonstration: Demonstration, steps: np.ndarray, looks: np.ndarray, config) -> None:
-    chunks = chunks_of(demonstration, config.chunk_steps, config.chunk_hz)
+def _rounds(panoramas: int) -> np.ndarray:
+    """Which of its panoramas a demonstration is looked around in, one after the other."""
+    return np.repeat(np.arange(panoramas), -(-_LEAST_ROUNDS // max(panoramas, 1)))
+
+
+def _add(numbers: dict, demonstration: Demonstration, steps: np.ndarray, looks: np.ndarray) -> None:
     numbers["proprio"].append(proprioception(demonstration)[steps])
     numbers["direction"].append(rays_of(looks).astype(np.float32))
     numbers["places"].append(demonstration.places[steps])
     numbers["asked_m"].append(demonstration.asked_m[steps])
     numbers["text"].append(np.tile(text_of(demonstration), (len(steps), 1)))
-    numbers["chunk"].append(chunks[steps])
 
 
 def draw_looks(demonstration: Demonstration, step: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,6 +8,7 @@ from gaze_vlm_ros.policies.foveated.eye import EYE_ACTIONS
 from gaze_vlm_ros.policies.foveated.geometry import from_frame, gaze_frame, hand_numbers, to_frame, upright
 from gaze_vlm_ros.policies.foveated.kinematics import TorchKinematics
 from gaze_vlm_ros.policies.foveated.place_memory import PlaceMemory
+from gaze_vlm_ros.policies.foveated.sight import Votes, seen_points
 from gaze_vlm_ros.policies.foveated.tokens import (
     CENTRE,
     CROPS_PX,
@@ -18,6 +19,7 @@ from gaze_vlm_ros.policies.foveated.tokens import (
 )
 from gaze_vlm_ros.robots.kinematics import ArmKinematics
 from gaze_vlm_ros.sim.robot_eye import EYE_ACTIONS_RAD, position_ids, pyramid
+from gaze_vlm_ros.sim.robot_eye.eye import rotation
 from gaze_vlm_ros.sim.tasks.bench import EYE_M
 from gaze_vlm_ros.sim.tasks.terms import TASK_NAMES
 
@@ -200,3 +202,73 @@ class TestTokenizers:
         there[:, 0] = 255
         differs = (tokens(views) != tokens(there)).any(-1)[0]
         assert differs[:4].all() and not differs[4:].any()
+
+
+class TestVotes:
+    def test_a_patch_points_where_the_eye_sees_its_middle(self):
+        tokens, eye = TOKENIZERS["pyramid"](FoveatedConfig()), torch.tensor(EYE_M, dtype=torch.float32)
+        turned = rotation(0.7, -0.6)
+        direction = torch.tensor(turned[:, 2], dtype=torch.float32)[None]
+        point, frame = gaze_frame(direction, eye)
+        local_eye = ((eye - point)[:, None] @ frame)[:, 0]
+        height = float(eye[2]) - 0.05
+        raw = torch.zeros(1, 1, 48, 3)
+        found = seen_points(raw, tokens.positions, tokens.pitch, local_eye, direction[:, 2], height)[0, 0]
+        base = found @ frame[0].T + point
+        rays = (base - eye).double().numpy() @ turned
+        for level in range(3):
+            part = slice(16 * level, 16 * level + 16)
+            middles = pyramid.pixels_of(rays[part], level).reshape(4, 4, 2)
+            np.testing.assert_allclose(middles[1, 2], [39.5, 23.5], atol=0.05)
+        on_table = base[(base[:, 2] - 0.05).abs() < 1e-4]
+        assert len(on_table) > 24, "most patches see the height of things"
+
+    def test_shifts_are_in_widths_of_the_patch_and_depth_along_its_ray(self):
+        tokens = TOKENIZERS["pyramid"](FoveatedConfig())
+        eye, sine = torch.tensor([[-0.5, 0.0, 0.4]]), torch.tensor([-0.6])
+        raw = torch.zeros(1, 1, 48, 3)
+        still = seen_points(raw, tokens.positions, tokens.pitch, eye, sine, 0.4)[0, 0]
+        raw[..., 0] = 1.0
+        shifted = seen_points(raw, tokens.positions, tokens.pitch, eye, sine, 0.4)[0, 0]
+        torch.testing.assert_close(shifted[5], still[6], msg="one width to the right is the next patch")
+        raw[..., :2], raw[..., 2] = 0.0, 0.5
+        further = seen_points(raw, tokens.positions, tokens.pitch, eye, sine, 0.4)[0, 0]
+        torch.testing.assert_close(further - eye, (still - eye) * float(np.exp(0.2)), rtol=1e-4, atol=1e-5)
+
+    def test_the_strongest_votes_neighbours_decide_and_the_rest_is_doubt(self):
+        points, yaw = torch.zeros(1, 2, 3, 3), torch.ones(1, 2, 4)
+        points[0, :, 1, 0], points[0, :, 2, 0] = 0.002, 0.3
+        weight = torch.tensor([0.5, 0.4, 0.1]).log().expand(1, 2, 3)
+        spread = torch.full((1, 2, 3), float(np.log(0.003)))
+        place, doubt = Votes(weight, points, spread, yaw).joined()
+        assert 0 < place[0, 0, 0] < 0.002 and (place[..., 3:] == 1).all()
+        assert 0.01 < doubt[0, 0].exp() < 0.02
+        place, doubt = Votes(torch.tensor([0.5, 0.5, 1e-9]).log().expand(1, 2, 3), points, spread, yaw).joined()
+        assert doubt[0, 0].exp() < 0.004
+
+    def test_likelihood_is_a_density(self):
+        weight = torch.tensor([0.3, 0.7]).log().expand(1, 2, 2)
+        points = torch.zeros(1, 2, 2, 3)
+        points[..., 1, :] = 0.1
+        votes = Votes(weight, points, torch.full((1, 2, 2), float(np.log(0.05))), torch.zeros(1, 2, 4))
+        side = torch.linspace(-0.6, 0.6, 61)
+        grid = torch.stack(torch.meshgrid(side, side, side, indexing="ij"), dim=-1).flatten(0, 2)
+        total = votes.log_likelihood(grid[:, None].expand(-1, 2, -1))[:, 0].exp().sum() * 0.02**3
+        assert float(total) == pytest.approx(1.0, abs=0.05)
+
+    def test_votes_turn_with_the_frame(self):
+        votes = Votes(
+            torch.zeros(1, 2, 1),
+            torch.tensor([0.1, 0.0, 0.0]).expand(1, 2, 1, 3),
+            torch.zeros(1, 2, 1),
+            torch.tensor([1.0, 0.0, 1.0, 0.0]).expand(1, 2, 4),
+        )
+        moved = votes.moved(torch.tensor([[0.5, 0.0, 0.0]]), upright(torch.tensor([np.pi / 2])))
+        torch.testing.assert_close(moved.points[0, 0, 0], torch.tensor([0.5, 0.1, 0.0]), atol=1e-6, rtol=0)
+        torch.testing.assert_close(moved.yaw[0, 1], torch.tensor([-1.0, 0.0, 1.0, 0.0]), atol=1e-6, rtol=0)
+
+    def test_of_patches_alone_weights_are_shares_again(self):
+        weight = torch.tensor([0.1, 0.3, 0.6]).log().expand(1, 2, 3)
+        votes = Votes(weight, torch.zeros(1, 2, 3, 3), torch.zeros(1, 2, 3), torch.zeros(1, 2, 4)).of_patches()
+        torch.testing.assert_close(votes.weight[0, 0].exp(), torch.tensor([0.25, 0.75]))
+        assert votes.points.shape == (1, 2, 2, 3) and votes.spread.shape == (1, 2, 2)

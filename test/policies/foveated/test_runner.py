@@ -138,3 +138,24 @@ def test_the_first_joint_is_an_azimuth_and_turns_the_chunk_with_it(policy, propr
     both = torch.tensor(np.stack([proprio, turned]), dtype=torch.float32)
     chunk = policy.move(both, torch.tensor(places, dtype=torch.float32), torch.zeros(2, 2), torch.zeros(2, 32))
     torch.testing.assert_close(chunk[0], chunk[1], atol=1e-4, rtol=1e-3)
+
+
+class TestLooksFirst:
+    def test_the_hand_waits_until_the_first_place_is_known_or_two_seconds(self, runner, views, proprio, monkeypatch):
+        spread = [0.1]
+        monkeypatch.setattr(
+            runner.policy, "see", lambda images, told: (torch.zeros(1, 2, 7), torch.full((1, 2), spread[0]).log())
+        )
+        for t in (0.0, 1.0, 1.9):
+            step = runner.step(views, LOOK, proprio, t)
+            np.testing.assert_allclose(step.joints, [*proprio[:-1], 1.0], rtol=1e-6)
+            assert (step.chunk == step.chunk[0]).all(), "it stands still, opened"
+        np.testing.assert_allclose(runner.joints_at(1.95), [*proprio[:-1], 1.0], rtol=1e-6)
+        assert not (runner.step(views, LOOK, proprio, 2.1).joints[:-1] == proprio[:-1].astype(np.float32)).all()
+        runner.reset(TargetToken())
+        spread[0] = 0.005
+        assert np.ptp(runner.step(views, LOOK, proprio, 0.0).chunk[:, 0]) > 0, "sure at once, it goes at once"
+
+    def test_known_places_need_no_look(self, runner, views, proprio):
+        step = runner.step(views, LOOK, proprio, 0.0, known=np.zeros((2, 7)))
+        assert np.ptp(step.chunk[:, 0]) > 0

@@ -10,7 +10,7 @@ from gaze_vlm_ros.training.closed_loop import gazes
 from gaze_vlm_ros.training.closed_loop.episode import EpisodeOptions, Played, Stage, angle_between
 from gaze_vlm_ros.training.closed_loop.measures import gaze_before_hand_s, measures_of
 from gaze_vlm_ros.training.closed_loop.perturbation import move_aside
-from gaze_vlm_ros.training.evaluate_policy import evaluate_task, main
+from gaze_vlm_ros.training.evaluate_policy import evaluate, judge, main, play
 
 THING, PLACE = np.array([0.5, 0.2, 0.05]), np.array([0.5, -0.3, 0.05])
 
@@ -111,8 +111,18 @@ def test_the_thing_asked_for_is_put_elsewhere_and_stays_on_the_table(runner, tas
 
 
 def test_a_cell_of_the_table_has_an_interval(runner):
-    cell = evaluate_task(runner.policy, "PressButton", "centre", 1, 0, EpisodeOptions(sees=False))
+    cell = judge(play(runner.policy, "PressButton", "centre", EpisodeOptions(sees=False), [2_000_000]))
     assert cell["success"]["n"] == 1 and len(cell["success"]["ci95"]) == 2 and cell["duration_s"] == 12.0
+
+
+@pytest.mark.slow
+def test_more_workers_play_the_same_episodes(runner, tmp_path):
+    runner.policy.save(tmp_path)
+    tables = [evaluate(tmp_path, ["PressButton"], ["trained"], ["id"], 2, 0, "text", workers) for workers in (1, 2)]
+    assert tables[0] == tables[1]
+    assert {mode: cell["success"]["n"] for mode, cell in tables[0]["PressButton"]["trained"].items()} == {
+        "id": 2, "disturbed": 2,
+    }  # fmt: skip
 
 
 def test_a_missing_policy_is_named(tmp_path, capsys):

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from demonstrations import demonstration
 
 from gaze_vlm_ros.policies.experts import EXPERTS
@@ -9,7 +10,9 @@ from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.robots.kinematics import ArmKinematics
 from gaze_vlm_ros.training.demonstrations.chunks import chunks_of
 from gaze_vlm_ros.training.demonstrations.places import yaw_terms
+from gaze_vlm_ros.training.demonstrations.play import Player, PlayOptions
 from gaze_vlm_ros.training.demonstrations.schema import Demonstration, DemonstrationError, seeds_of
+from gaze_vlm_ros.training.demonstrations.sight_set import LOOKS, load_sights
 from gaze_vlm_ros.training.record_demonstrations import main
 
 
@@ -110,3 +113,31 @@ def test_a_recording_goes_on_and_refuses_other_options(tmp_path, capsys):
     assert len(sorted(tmp_path.glob("PressButton/*"))) == 2 and first[0].stat().st_mtime_ns == stamp
     assert main([*arguments, "--episodes", "2", "--noise", "0.3"]) == 1
     assert "recorded with other options" in capsys.readouterr().err
+
+
+class TestScenes:
+    def test_a_scene_is_the_first_step_alone(self):
+        player = Player("PickPlace", PlayOptions(panorama_every=1, wander=0.0, still=True))
+        scene = player.play(3)
+        player.close()
+        whole = demonstration("PickPlace", 3, 0)
+        assert scene.steps == len(scene.panorama_step) == 1
+        np.testing.assert_array_equal(scene.places[0], whole.places[0])
+        assert np.isfinite(chunks_of(scene, 30, 30.0)[0, :2]).all(), "what is wanted next is known until the next step"
+
+    def test_few_panoramas_are_looked_at_more_often(self, tmp_path):
+        player = Player("PressButton", PlayOptions(panorama_every=1, wander=0.0, still=True))
+        scene, shown = player.play(5), demonstration()
+        player.close()
+        paths = []
+        for name, one in (("scene", scene), ("shown", shown)):
+            one.save(tmp_path / f"{name}.npz")
+            paths.append(tmp_path / f"{name}.npz")
+        looks = load_sights(paths, tmp_path / "looks", "train")
+        panoramas = len(shown.panorama_step)
+        assert panoramas >= 4 and len(looks) == (4 + panoramas) * LOOKS
+        assert looks.pictures(torch.tensor([0, 5])).shape == (2, 3, 64, 64, 3)
+        np.testing.assert_allclose(looks.places[0], scene.places[0], rtol=1e-6)
+        towards = looks.places[:1, 0, :3].double().numpy() - np.array(scene.eye_m)
+        away = np.arccos(towards @ looks.direction[0].double().numpy() / np.linalg.norm(towards))
+        assert away < np.radians(12.0), "the first look is at the first place, nearly"
