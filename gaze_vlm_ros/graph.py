@@ -180,7 +180,9 @@ def _eye_gaze(arguments: Any, wanted: bool, mode: str, **more: str) -> list[Node
 
 
 def _policy(arguments: Any) -> dict[str, Value]:
-    return _given(arguments, policy="policy") if hasattr(arguments, "policy") else {}
+    """A trained policy helps with what is wanted and out of the wearer's reach, as ``policies.wants`` decides."""
+    given = _given(arguments, policy="policy") if hasattr(arguments, "policy") else {}
+    return given | ({"decision": "gaze"} if given else {})
 
 
 def sim(arguments: SimArguments) -> Deployment:

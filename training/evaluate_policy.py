@@ -136,7 +136,9 @@ def main(arguments: list[str] | None = None) -> int:
         tasks = list(EXPERTS) if options.task == "all" else options.task.split(",")
         modes = list(MODES) if options.mode == "all" else options.mode.split(",")
         gazes = options.gaze.split(",")
-        table = evaluate(policy, tasks, gazes, modes, options.episodes, options.seed, options.told, options.workers)
+        table = evaluate(
+            options.policy, tasks, gazes, modes, options.episodes, options.seed, options.told, options.workers
+        )
         result = {"policy": policy.config.name, "seed": options.seed, "told": options.told, "tasks": table}
         result["mean_success"] = {
             name: mean_success(table, name) for name in sorted({g for cells in table.values() for g in cells})

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -118,11 +120,14 @@ def test_a_cell_of_the_table_has_an_interval(runner):
 @pytest.mark.slow
 def test_more_workers_play_the_same_episodes(runner, tmp_path):
     runner.policy.save(tmp_path)
-    tables = [evaluate(tmp_path, ["PressButton"], ["trained"], ["id"], 2, 0, "text", workers) for workers in (1, 2)]
-    assert tables[0] == tables[1]
-    assert {mode: cell["success"]["n"] for mode, cell in tables[0]["PressButton"]["trained"].items()} == {
+    table = evaluate(tmp_path, ["PressButton"], ["trained"], ["id"], 2, 0, "text", 1)
+    assert {mode: cell["success"]["n"] for mode, cell in table["PressButton"]["trained"].items()} == {
         "id": 2, "disturbed": 2,
     }  # fmt: skip
+    asked = ["--task", "PressButton", "--gaze", "trained", "--told", "text", "--episodes", "2", "--searches", "0"]
+    assert main(["--policy", str(tmp_path), *asked, "--workers", "2", "--out", str(tmp_path / "told.json")]) == 0
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["tasks"] == table and "search" not in told
 
 
 def test_a_missing_policy_is_named(tmp_path, capsys):
