@@ -114,6 +114,8 @@ def _eye(policy: FoveatedPolicy, plan: PolicyTraining, accelerator: Accelerator 
     }
     stages = []
     for name, (settings, folders) in phases.items():
+        if not settings.steps:
+            continue
         paths = _recorded(plan, folders)
         footage = [load_footage(paths[split], policy.config) for split in paths]
         digest = data_digest(paths["train"])
@@ -159,7 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--motion-minutes", type=float, default=default.motion_minutes)
     parser.add_argument("--sight-minutes", type=float, default=default.sight_minutes)
     parser.add_argument("--search-steps", type=int, default=default.search_steps)
-    parser.add_argument("--bc-rl-steps", type=int, default=default.bc_rl_steps)
+    parser.add_argument("--bc-rl-steps", type=int, default=default.bc_rl_steps, help="0: without that phase")
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=("wall", "processor"), default=default.clock, help="of the minutes")
