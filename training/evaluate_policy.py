@@ -32,7 +32,6 @@ from gaze_vlm_ros.training.command import run_command
 from gaze_vlm_ros.training.demonstrations.schema import SPLITS
 
 MOVED_AT_S = 1.5
-AS_TRAINED = EpisodeOptions()
 _EPISODES_OF_A_JOB = 4
 
 
@@ -84,9 +83,9 @@ def evaluate(
         for task, gaze, mode in cells:
             name, futures = jobs[task, gaze, mode]
             played = []
-            for future in futures:
+            for part, future in zip(parts, futures, strict=True):
                 played += future.result()
-                bar.update(line, advance=_EPISODES_OF_A_JOB)
+                bar.update(line, advance=len(part))
             table.setdefault(task, {}).setdefault(gaze, {})[mode] = judge(played) | {"gaze": name}
     return table
 

@@ -59,7 +59,7 @@ def sight_losses(votes: Votes, places: Tensor, yaw_weight: float) -> dict[str, T
     """The negative logarithm of the likelihood of the true places (B, 2, 7), under all votes and under those of the
     patches alone, and the yaws' squared error.
 
-    Without the second part the patches are never asked where a guess from the posture is better at first.
+    The second part makes the patches learn where a guess from the posture does well, too.
     """
     likelihood = -votes.log_likelihood(places[..., :3]).mean()
     seen = -votes.of_patches().log_likelihood(places[..., :3]).mean()
