@@ -44,12 +44,13 @@ _SPEED_ROUNDS, _SPEED_STEPS = 7, 12
 
 @dataclass(frozen=True)
 class Counts:
-    """Episodes of ours and of a rival, searches, wearers of the study, seconds that the graph runs."""
+    """Episodes of ours, and of a rival or with the target moved; searches, wearers of the study, seconds that the graph
+    runs."""
 
     ours: int = 32
     rivals: int = 16
     searches: int = 100
-    wearers: int = 16
+    wearers: int = 6
     graph_s: float = 60.0
 
 
@@ -72,7 +73,7 @@ def tasks(folder: Path, seed: int, counts: Counts, workers: int) -> dict:
     """Success in the five tasks, of ours, the best fixed camera and the oracle eye; and with the target moved."""
     first = seed * SEEDS_PER_BENCH
     names = list(EXPERTS)
-    ours = evaluate(folder, names, ["trained"], ["id"], counts.ours, first, "both", workers)
+    ours = evaluate(folder, names, ["trained"], ["id"], counts.ours, first, "both", workers, counts.rivals)
     rivals = evaluate(folder, names, ["best_fixed", "oracle"], ["id"], counts.rivals, first, "both", workers)
     told = {name: ours[name]["trained"]["id"]["success"] for name in names}
     names_of = {"success": "value", "n": "n", "wilson95": "ci95"}

@@ -61,33 +61,43 @@ def evaluate(
     seed: int,
     told: str,
     workers: int = 1,
+    disturbed: int | None = None,
 ) -> dict:
-    """The whole table of the policy in ``folder``: each task, way to look and mode; ``disturbed`` has the target moved
-    after 1.5 s. Episodes are those from test seed ``seed`` on, and do not depend on the number of ``workers``."""
+    """The whole table of the policy in ``folder``: each task, way to look and mode; in so many episodes as
+    ``disturbed`` (``episodes`` by default) the target is moved after 1.5 s. Episodes are those from test seed ``seed``
+    on, and do not depend on the number of ``workers``."""
     options = {mode: EpisodeOptions(mode, told) for mode in modes}
-    options["disturbed"] = EpisodeOptions("id", told, moved_at_s=MOVED_AT_S)
+    counts = dict.fromkeys(modes, episodes) | {"disturbed": episodes if disturbed is None else disturbed}
+    if counts["disturbed"]:
+        options["disturbed"] = EpisodeOptions("id", told, moved_at_s=MOVED_AT_S)
     cells = [(task, gaze, mode) for task in tasks for gaze in gazes for mode in options]
     cells = [cell for cell in cells if cell[1] == "trained" or cell[2] == "id"]
-    seeds = range(SPLITS["test"] + seed, SPLITS["test"] + seed + episodes)
-    parts = [list(seeds[i : i + _EPISODES_OF_A_JOB]) for i in range(0, episodes, _EPISODES_OF_A_JOB)]
+    first = SPLITS["test"] + seed
+    parts = {mode: _split(range(first, first + counts[mode])) for mode in options}
     table: dict[str, dict] = {}
     crew = ProcessPoolExecutor(workers, get_context("spawn"))
     with Progress() as bar, crew:
-        line = bar.add_task("episodes", total=len(cells) * episodes)
+        line = bar.add_task("episodes", total=sum(counts[mode] for *_, mode in cells))
         fixed = [cell for cell in cells if cell[1] == "best_fixed"]
         searches = {cell: crew.submit(_search_job, folder, cell[0], seed, options[cell[2]]) for cell in fixed}
         jobs = {}
         for cell in sorted(cells, key=lambda cell: cell in searches):
             name = searches[cell].result() if cell in searches else cell[1]
-            jobs[cell] = name, [crew.submit(_play_job, folder, cell[0], name, options[cell[2]], part) for part in parts]
+            task, _, mode = cell
+            jobs[cell] = name, [crew.submit(_play_job, folder, task, name, options[mode], p) for p in parts[mode]]
         for task, gaze, mode in cells:
             name, futures = jobs[task, gaze, mode]
             played = []
-            for part, future in zip(parts, futures, strict=True):
+            for part, future in zip(parts[mode], futures, strict=True):
                 played += future.result()
                 bar.update(line, advance=len(part))
             table.setdefault(task, {}).setdefault(gaze, {})[mode] = judge(played) | {"gaze": name}
     return table
+
+
+def _split(seeds: range) -> list[list[int]]:
+    """What one worker plays after the other, since making a stage takes time."""
+    return [list(seeds[i : i + _EPISODES_OF_A_JOB]) for i in range(0, len(seeds), _EPISODES_OF_A_JOB)]
 
 
 @cache

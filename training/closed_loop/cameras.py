@@ -10,7 +10,7 @@ from gaze_vlm_ros.training.closed_loop.gazes import gaze_named
 from gaze_vlm_ros.training.demonstrations.schema import SPLITS
 
 _AZIMUTHS_DEG, _ELEVATIONS_DEG = (-40, 0, 40), (-55, -40)
-_EPISODES = 3
+_EPISODES = 2
 
 
 def search_fixed_camera(policy: FoveatedPolicy, task: str, seed: int, options: EpisodeOptions) -> str:

@@ -8,7 +8,8 @@ Losses, sizes, weights and schedules are not public. So this is a rendition, and
   but rendered exactly (``domains``);
 * gaze and pose are sets of 3-D vectors, so that a change of camera turns them by the known rotation (``network``);
 * a view is rebuilt from the other's features, turned; L1 everywhere; the weights in ``train``;
-* self-training follows a mean teacher, whose answers on plain pictures are the target for switched ones;
+* adapting gives labelled pictures of the source the style of the target's (``style``); self-training is there as an
+  option: it follows a mean teacher, whose answers on plain pictures are the target for switched ones;
 * skin takes the part of the background; lights are switched with it, glints are cut out by the exact masks.
 
 Start at ``python -m gaze_vlm_ros.training.eyes.adaptation``.

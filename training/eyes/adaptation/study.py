@@ -53,5 +53,5 @@ def figures(networks: Mapping[str, DisentanglingAutoEncoder], test: DomainSet) -
         **{f"{name}_deg": error for name, error in errors.items()},
         "gap_closed_by_extension": closed[EXTENDED],
         "gap_closed": closed[ADAPTED],
-        "gap_left_closed_by_self_training": (errors[EXTENDED] - errors[ADAPTED]) / (errors[EXTENDED] - errors[ORACLE]),
+        "gap_left_closed_by_adapting": (errors[EXTENDED] - errors[ADAPTED]) / (errors[EXTENDED] - errors[ORACLE]),
     }

@@ -17,23 +17,29 @@ from torch import Tensor
 
 from gaze_vlm_ros.training.eyes.adaptation.domains import DomainSet
 from gaze_vlm_ros.training.eyes.adaptation.network import DisentanglingAutoEncoder, Features, wanted
+from gaze_vlm_ros.training.eyes.adaptation.style import PictureStyle, restyled
 from gaze_vlm_ros.training.eyes.adaptation.switching import switched
 from gaze_vlm_ros.training.loop import LoopSettings, train
 
 _REBUILD, _CROSS, _AGREE, _POSE = 0.1, 0.1, 0.2, 0.3
-_CONSISTENT, _TAUGHT, _KEEP = 0.5, 1.0, 0.99
+_CONSISTENT, _KEEP = 0.5, 0.99
+_RESTYLED, _ADAPT_RATE = 0.5, 0.25
 _EVALUATIONS = 1
 
 
 @dataclass(frozen=True)
 class AdaptationRun:
-    """``steps`` of each network (``adapt_steps`` of the last) on batches of ``batch`` looks."""
+    """``steps`` of each network (``adapt_steps`` of the last) on batches of ``batch`` looks.
+
+    ``self_training`` weighs the mean teacher, which AdaptiveGaze has; off, since ours drew all answers together.
+    """
 
     steps: int = 400
     adapt_steps: int = 200
     batch: int = 64
     image_px: int = 64
     learning_rate: float = 2e-3
+    self_training: float = 0.0
     seed: int = 0
 
 
@@ -88,31 +94,37 @@ def adapt(
     unlabelled: DomainSet,
     held: DomainSet,
 ) -> DisentanglingAutoEncoder:
-    """``start`` goes on with labelled looks of the source and, without their labels, looks of the target.
+    """``start`` goes on with labelled looks of the source, half of them in the style of the target's pictures.
 
-    A mean teacher (EMA) looks at the target's plain pictures, the student at two switched versions of each. In a run
-    that goes on after a stop the mean begins anew.
+    With ``run.self_training`` a mean teacher (EMA) looks at the target's plain pictures, too, the student at two
+    switched versions of each. In a run that goes on after a stop the mean begins anew.
     """
     network, teachers = copy.deepcopy(start), []
+    own, other = PictureStyle.of(labelled.pictures), PictureStyle.of(unlabelled.pictures)
 
     def losses(step: int, progress: float) -> dict[str, Tensor]:
         rng = np.random.default_rng([run.seed, step, 3])
+        known = _draw(run, step, labelled)[: run.batch // 2 if run.self_training else run.batch]
+        pictures = switched(labelled.pictures[known], labelled.parts[known], rng)
+        source = network(pixels(restyled(pictures, own, other, rng, _RESTYLED)))
+        gaze = _angle_loss(source, labelled, known)
+        if not run.self_training:
+            return {"loss": gaze}
         teacher = _teacher(teachers, network)
-        known = _draw(run, step, labelled)[: run.batch // 2]
         shown = rng.integers(len(unlabelled), size=run.batch // 2)
         pictures, parts = unlabelled.pictures[shown], unlabelled.parts[shown]
         with torch.no_grad():
             taught = teacher(pixels(pictures))
         first, second = (network(pixels(switched(pictures, parts, rng))) for _ in range(2))
-        source = network(pixels(switched(labelled.pictures[known], labelled.parts[known], rng)))
         parts = {
-            "gaze": _angle_loss(source, labelled, known),
+            "gaze": gaze,
             "consistent": (first - second).abs().mean(),
             "taught": 0.5 * ((first - taught).abs().mean() + (second - taught).abs().mean()),
         }
-        return {"loss": parts["gaze"] + _CONSISTENT * parts["consistent"] + _TAUGHT * parts["taught"], **parts}
+        return {"loss": gaze + run.self_training * (_CONSISTENT * parts["consistent"] + parts["taught"]), **parts}
 
-    return _trained(network, losses, held, run, run.adapt_steps, folder, rate=0.5 * run.learning_rate)
+    about = {"self_training": run.self_training, "restyled": _RESTYLED}
+    return _trained(network, losses, held, run, run.adapt_steps, folder, _ADAPT_RATE * run.learning_rate, about)
 
 
 def error_deg(network: DisentanglingAutoEncoder, looks: DomainSet) -> float:
@@ -147,11 +159,14 @@ def _trained(
     steps: int,
     folder: Path,
     rate: float | None = None,
+    about: dict | None = None,
 ) -> DisentanglingAutoEncoder:
+    # The other networks are the same whatever the last one does.
+    told = {name: value for name, value in asdict(run).items() if name != "self_training"} | (about or {})
     settings = LoopSettings(
         minutes=None, steps=steps, learning_rate=rate or run.learning_rate, seed=run.seed, evaluations=_EVALUATIONS
     )
-    train(network, losses, lambda: {"error_deg": error_deg(network, held)}, settings, folder, asdict(run))
+    train(network, losses, lambda: {"error_deg": error_deg(network, held)}, settings, folder, told)
     return network.eval()
 
 
