@@ -70,11 +70,11 @@ def _is_stored(folder: Path, task: str, seed: int) -> bool:
 
 def _check_options(folder: Path, options: PlayOptions) -> None:
     path = folder / OPTIONS
-    ours = json.dumps(asdict(options), indent=2) + "\n"
+    ours = asdict(options)
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(ours)
-    elif path.read_text() != ours:
+        path.write_text(json.dumps(ours, indent=2) + "\n")
+    elif asdict(PlayOptions()) | json.loads(path.read_text()) != ours:
         raise DemonstrationError(f"{folder} was recorded with other options (see {path}); use another --out")
 
 
@@ -91,6 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--still", action="store_true", help="scenes alone: the first step of each episode")
     parser.add_argument("--noise", type=float, default=default.noise, help="of the actions done; 1 is full speed")
     parser.add_argument("--push", type=float, default=default.push, help="chance per step of a push")
+    parser.add_argument("--afterwards", type=int, default=default.afterwards, help="steps more after the success")
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args(arguments)
     tasks = list(EXPERTS) if options.task == "all" else options.task.split(",")
@@ -99,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     counts = {"train": options.episodes, "validation": options.validation, "test": options.test}
     play = PlayOptions(
         mode=options.mode, noise=options.noise, push=options.push, panorama_every=options.panorama_every,
-        still=options.still,
+        still=options.still, afterwards=options.afterwards,
     )  # fmt: skip
     return run_command(lambda: record_all(options.out, tasks, counts, play, options.processes), 1)
 

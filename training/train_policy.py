@@ -1,9 +1,10 @@
-"""Trains the foveated policy in four stages: python -m gaze_vlm_ros.training.train_policy --out runs/policy.
+"""Trains the foveated policy in five stages: python -m gaze_vlm_ros.training.train_policy --out runs/policy.
 
 1. the hand's motion, by imitation from joints and places alone;
 2. the hand's sight, from looks into the demonstrations' panoramas;
 3. the eye by reinforcement: visual search in stills (EyeRobot's active visual pretraining);
-4. BC-RL: the eye is rewarded where the hand predicts the demonstration, and the hand learns from what the eye sees.
+4. following: the same where demonstrations play, too, a second ahead of what the expert works at;
+5. BC-RL: the eye is rewarded where the hand predicts the demonstration, and the hand learns from what the eye sees.
 
 A stage that was killed goes on where it was; a finished one is not repeated.
 """
@@ -41,7 +42,7 @@ _PATIENCE = timedelta(hours=12)
 @dataclass(frozen=True)
 class PolicyTraining:
     """Where things are and how long the stages last: ``motion_minutes`` and ``sight_minutes`` by ``clock``, the eye's
-    two phases in steps of all environments together. ``stills`` are scenes for sight and search alone."""
+    phases in steps of all environments together. ``stills`` are scenes for sight and search alone."""
 
     states: tuple[Path, ...]
     demos: tuple[Path, ...]
@@ -51,6 +52,7 @@ class PolicyTraining:
     motion_minutes: float = 8.0
     sight_minutes: float = 25.0
     search_steps: int = 150_000
+    follow_steps: int = 150_000
     bc_rl_steps: int = 150_000
     seed: int = 0
     clock: str = "wall"
@@ -58,7 +60,7 @@ class PolicyTraining:
 
 
 def train_policy(plan: PolicyTraining) -> FoveatedPolicy:
-    """Runs what is left of the four stages; ``plan.out / "policy"`` gets the policy, its provenance and its card."""
+    """Runs what is left of the stages; ``plan.out / "policy"`` gets the policy, its provenance and its card."""
     accelerator = _processes()
     torch.manual_seed(plan.seed)
     config = FoveatedConfig(name="-".join(plan.tasks) if len(plan.tasks) < len(EXPERTS) else "five-tasks")
@@ -107,6 +109,10 @@ def _eye(policy: FoveatedPolicy, plan: PolicyTraining, accelerator: Accelerator 
             EyeSettings.search(steps=plan.search_steps, seed=plan.seed, as_released=plan.as_released),
             (*plan.demos, *plan.stills),
         ),
+        "following": (
+            EyeSettings.follow(steps=plan.follow_steps, seed=plan.seed, as_released=plan.as_released),
+            (*plan.demos, *plan.stills),
+        ),
         "bc-rl": (
             EyeSettings.bc_rl(steps=plan.bc_rl_steps, seed=plan.seed, as_released=plan.as_released),
             plan.demos,
@@ -117,13 +123,15 @@ def _eye(policy: FoveatedPolicy, plan: PolicyTraining, accelerator: Accelerator 
         if not settings.steps:
             continue
         paths = _recorded(plan, folders)
+        if settings.reward == "follow":
+            # Where nothing but demonstrations plays, the eye forgets how to search.
+            paths = {split: _evenly(plan, split) for split in paths}
         footage = [load_footage(paths[split], policy.config) for split in paths]
         digest = data_digest(paths["train"])
         folder = plan.out / name.replace(" ", "_").replace("-", "_")
         scores = train_eye(policy, *footage, settings, folder, {"data": digest}, accelerator=accelerator)
-        stages.append(
-            Stage(name, settings.iterations, 0.0, plan.seed, digest, len(paths["train"]), scores, asdict(settings))
-        )
+        took_s, count = scores.pop("elapsed_s"), len(paths["train"])
+        stages.append(Stage(name, settings.iterations, took_s, plan.seed, digest, count, scores, asdict(settings)))
     return stages
 
 
@@ -133,6 +141,15 @@ def _recorded(plan: PolicyTraining, folders: tuple[Path, ...]) -> dict[str, list
         split: [path for folder in folders for path in demonstration_paths(folder, split, plan.tasks)]
         for split in ("train", "validation")
     }
+
+
+def _evenly(plan: PolicyTraining, split: str) -> list[Path]:
+    """All demonstrations with panoramas, and no more stills than these."""
+    played, still = (
+        [path for folder in folders for path in demonstration_paths(folder, split, plan.tasks)]
+        for folders in (plan.demos, plan.stills)
+    )
+    return played + still[:: max(1, -(-len(still) // len(played)))]
 
 
 def data_digest(paths: list[Path]) -> str:
@@ -161,7 +178,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--motion-minutes", type=float, default=default.motion_minutes)
     parser.add_argument("--sight-minutes", type=float, default=default.sight_minutes)
     parser.add_argument("--search-steps", type=int, default=default.search_steps)
-    parser.add_argument("--bc-rl-steps", type=int, default=default.bc_rl_steps, help="0: without that phase")
+    parser.add_argument(
+        "--follow-steps", type=int, default=default.follow_steps, help="0: without that phase, as with --bc-rl-steps"
+    )
+    parser.add_argument("--bc-rl-steps", type=int, default=default.bc_rl_steps)
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=("wall", "processor"), default=default.clock, help="of the minutes")
@@ -174,7 +194,8 @@ def main(arguments: list[str] | None = None) -> int:
     released = AsReleased(**{name: getattr(options, name) for name in asdict(default.as_released)})
     plan = PolicyTraining(
         tuple(options.states), tuple(options.demos), options.out, tuple(options.stills), tasks, options.motion_minutes,
-        options.sight_minutes, options.search_steps, options.bc_rl_steps, options.seed, options.clock, released,
+        options.sight_minutes, options.search_steps, options.follow_steps, options.bc_rl_steps,
+        options.seed, options.clock, released,
     )  # fmt: skip
     return run_command(lambda: train_policy(plan), options.threads)
 

@@ -83,6 +83,8 @@ class Runner:
         own = policy.eye_tokens(told, policy.believe(places, spread, direction))
         logits, _ = policy.eye.step(images, policy.tokens.positions, own, self._memory)
         passed_s = 0.0 if self._last_s is None else t - self._last_s
+        tool_m, tool_R = (part[0].numpy() for part in told.tool)
+        self._places.carry(tool_m, float(np.arctan2(tool_R[1, 0], tool_R[0, 0])), float(proprio[-1]))
         joined, spread_m = self._places.update(places[0].numpy(), spread[0].exp().numpy(), passed_s)
         if known is not None:
             joined, spread_m = np.asarray(known, np.float32), np.full(len(known), _KNOWN_M, np.float32)

@@ -14,6 +14,7 @@ CROPS_PX = (320, 1120, 1920)
 """As ``sim.robot_eye.pyramid``, which this room may not import; a test compares them."""
 POSITION_UNIT_PX = 16.0
 _CHANNELS = (32, 64)
+_FOVEA_CHANNELS = (24, 32, 64, 96)
 RINGS = ((1, 2), (2, 3), (6, 3))
 """Stride and tokens to a side of each ring, from the middle outwards."""
 PATTERN_TOKEN_PX = 16
@@ -39,6 +40,37 @@ class PatchEncoder(nn.Module):
         """(N, 3, H, W) float, about -1..1 -> (N, H W / 256, dim)."""
         tokens = self.layers(pictures)
         return (tokens + self.around(tokens)).flatten(2).transpose(1, 2)
+
+
+class FoveaEncoder(nn.Module):
+    """Deeper, for the finest view alone, which has to tell how things are turned and how high they stand: four times a
+    convolution of stride 2 and a residual pair, so that each token knows the whole view."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        widths = (3, *_FOVEA_CHANNELS)
+        layers: list[nn.Module] = []
+        for number, (inner, outer) in enumerate(zip(widths, widths[1:], strict=False)):
+            # At full width a pair would cost as much as all others together.
+            pair = [_Pair(outer)] if number else []
+            layers += [nn.Conv2d(inner, outer, 3, stride=2, padding=1), *pair, nn.GELU(approximate="tanh")]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], dim, 1))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) float, about -1..1 -> (N, H W / 256, dim)."""
+        return self.layers(pictures).flatten(2).transpose(1, 2)
+
+
+class _Pair(nn.Module):
+    """Two convolutions beside the way through."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        inner = self.first(functional.gelu(pictures, approximate="tanh"))
+        return pictures + self.second(functional.gelu(inner, approximate="tanh"))
 
 
 class Tokens(nn.Module):
@@ -76,13 +108,15 @@ class PyramidTokens(Tokens):
         patch_px = torch.tensor(CROPS_PX) * config.patch_px / config.window_px
         pitch = patch_px.repeat_interleave((config.window_px // config.patch_px) ** 2) / POSITION_UNIT_PX
         super().__init__(config, nested_positions(config.window_px, config.patch_px), pitch)
+        self.fovea = FoveaEncoder(config.dim)
         self.level = nn.Parameter(torch.zeros(len(CROPS_PX), 1, config.dim))
 
     def forward(self, views: Tensor) -> Tensor:
         """Views (..., 3, S, S, 3), 0..255 -> tokens (..., N, dim)."""
         lead = views.shape[:-4]
-        pictures = views.reshape(-1, *views.shape[-3:]).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        tokens = self.encoder(pictures).unflatten(0, (-1, len(CROPS_PX))) + self.level
+        pictures = views.reshape(-1, *views.shape[-4:]).permute(0, 1, 4, 2, 3).float() / 127.5 - 1.0
+        around = self.encoder(pictures[:, 1:].flatten(0, 1)).unflatten(0, (-1, len(CROPS_PX) - 1))
+        tokens = torch.cat([self.fovea(pictures[:, 0])[:, None], around], dim=1) + self.level
         return self.mixed(tokens.flatten(1, 2)).unflatten(0, lead)
 
 

@@ -14,7 +14,7 @@ from gaze_vlm_ros.policies.foveated.eye import BELIEF_NUMBERS
 from gaze_vlm_ros.training.bc_rl.reward import joint_distance, path_distance
 from gaze_vlm_ros.training.eye_gym.gym import EyeGym, Observation
 
-REWARDS = {"search": 1.0, "path": 0.03, "joint": 0.1}
+REWARDS = {"search": 1.0, "follow": 1.0, "path": 0.03, "joint": 0.1}
 """What of each reward is much [1, m, rad]: in this unit the critic learns it."""
 
 
@@ -22,8 +22,8 @@ class TokenEnv(VecEnv):
     """An EyeGym whose observations hold ``tokens`` (N, dim) float32 of ``policy``'s patch encoder instead of views, and
     ``belief`` (14,), what ``policy``'s hand makes of them.
 
-    ``reward`` is "search" (the gym's own), "path" or "joint": minus the distance of the hand's prediction from the
-    demonstration (``reward``), which needs ``policy``'s hand. Rewards are told times ``scale``.
+    ``reward`` is "search" or "follow" (the gym's own), "path" or "joint": minus the distance of the hand's prediction
+    from the demonstration (``reward``), which needs ``policy``'s hand. Rewards are told times ``scale``.
     """
 
     def __init__(self, gym: EyeGym, policy: FoveatedPolicy, reward: str) -> None:
@@ -49,7 +49,7 @@ class TokenEnv(VecEnv):
         bootstrapped at its end, and the next one begins with ``reset``."""
         seen, rewards, *_ = self.gym.step(self._actions)
         observation = self._encoded(seen)
-        if self._kind != "search":
+        if self._kind in ("path", "joint"):
             rewards = self._distances(observation)
         nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         return observation, (self.scale * rewards).astype(np.float32), np.zeros(self.num_envs, dtype=bool), nothing

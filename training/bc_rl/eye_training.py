@@ -13,28 +13,16 @@ from accelerate import Accelerator
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.bc_rl.baselines_env import TokenEnv
-from gaze_vlm_ros.training.bc_rl.looking import looking_scores
+from gaze_vlm_ros.training.bc_rl.looking import gym_settings, looking_scores
 from gaze_vlm_ros.training.bc_rl.ppo import BcPPO
 from gaze_vlm_ros.training.bc_rl.settings import EyeSettings
 from gaze_vlm_ros.training.chart import draw_chart
 from gaze_vlm_ros.training.eye_gym.footage import Footage
-from gaze_vlm_ros.training.eye_gym.gym import EyeGym, GymSettings
+from gaze_vlm_ros.training.eye_gym.gym import EyeGym
 from gaze_vlm_ros.training.run_state import Curve, Position, load_state, save_state
 
 EVALUATIONS = 6
 _SAVE_EVERY_S = 30.0
-
-
-def gym_settings(settings: EyeSettings) -> GymSettings:
-    released = settings.as_released
-    light = {"brightness": 0.0, "tint": 0.0} if released.cached_pixels else {}
-    return GymSettings(
-        episode_steps=settings.episode_steps,
-        pause_steps=settings.pause_steps,
-        still=settings.reward == "search",
-        look_ahead=released.look_ahead,
-        **light,
-    )
 
 
 def train_eye(
@@ -47,7 +35,7 @@ def train_eye(
     make: type[BcPPO] = BcPPO,
     accelerator: Accelerator | None = None,
 ) -> dict[str, float]:
-    """Trains ``policy``'s eye, and with imitation its hand, and returns the last validation scores.
+    """Trains ``policy``'s eye, and with imitation its hand, and returns the last validation scores and ``elapsed_s``.
 
     A run that was killed and is called again with the same arguments goes on where ``folder`` says and ends in the
     same weights: iteration k draws from the seed and k alone. Of several processes (``accelerator``) the first one
@@ -67,6 +55,7 @@ def train_eye(
     board = _board(folder) if writes else None
     began, before, saved = time.monotonic(), position.elapsed_s, time.monotonic()
     scores: dict[str, float] = {}
+    elapsed_s = before
     with Progress() as bar:
         line = bar.add_task(folder.name, total=settings.iterations, completed=position.step)
         while ppo.iteration < settings.iterations:
@@ -75,7 +64,7 @@ def train_eye(
             if writes and (ppo.iteration % every == 0 or ppo.iteration == settings.iterations):
                 scores = looking_scores(policy, validation, settings)
                 row |= {f"validation_{name}": value for name, value in scores.items()}
-            row["elapsed_s"] = before + time.monotonic() - began
+            row["elapsed_s"] = elapsed_s = before + time.monotonic() - began
             curve.add(row)
             for name, value in row.items() if board else ():
                 board.add_scalar(name, value, ppo.iteration)
@@ -89,7 +78,7 @@ def train_eye(
                 saved = time.monotonic()
     if writes:
         draw_chart(curve, folder / "curve.png")
-    return scores or looking_scores(policy, validation, settings)
+    return (scores or looking_scores(policy, validation, settings)) | {"elapsed_s": elapsed_s}
 
 
 def _counts(ppo: BcPPO) -> list[float]:

@@ -36,7 +36,7 @@ class SightSettings:
     wrong_by_m: float = 0.1
     brightness: float = 0.4
     tint: float = 0.15
-    yaw_weight: float = 3.0
+    yaw_weight: float = 10.0
 
 
 def told(looks: SightSet, picked: Tensor, settings: SightSettings) -> tuple[Tensor, Tensor]:

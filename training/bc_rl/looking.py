@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -16,6 +18,22 @@ from gaze_vlm_ros.training.eye_gym.gym import EyeGym, GymSettings
 EPISODES = 24
 FOVEA_RAD = FIELDS_RAD[0] / 2
 """What is nearer to the eye's direction lies in the fovea."""
+AHEAD_S = 1.0
+"""Eyes lead hands, by about 0.6 s where people make tea (Land and Hayhoe, 2001); this one has to search first, too."""
+
+
+def gym_settings(settings: EyeSettings) -> GymSettings:
+    """What the training of ``settings`` shows."""
+    released = settings.as_released
+    light = {"brightness": 0.0, "tint": 0.0} if released.cached_pixels else {}
+    return GymSettings(
+        episode_steps=settings.episode_steps,
+        pause_steps=settings.pause_steps,
+        still=settings.reward == "search",
+        ahead_s=AHEAD_S if settings.reward == "follow" else None,
+        look_ahead=released.look_ahead,
+        **light,
+    )
 
 
 @torch.inference_mode()
@@ -24,15 +42,7 @@ def looking_scores(
 ) -> dict[str, float]:
     """Deterministic looks at words alone: mean reward, share of time with the thing in the fovea, median angle [deg]
     in the last second, and for the hand the path error [cm] while the demonstration plays."""
-    asked = GymSettings(
-        episode_steps=settings.episode_steps,
-        pause_steps=settings.pause_steps,
-        still=settings.reward == "search",
-        text=1.0,
-        position=0.0,
-        brightness=0.0,
-        tint=0.0,
-    )
+    asked = replace(gym_settings(settings), text=1.0, position=0.0, brightness=0.0, tint=0.0)
     env = TokenEnv(EyeGym(footage, episodes, policy.config, asked), policy, settings.reward)
     env.seed(seed)
     observation = env.reset()

@@ -22,7 +22,7 @@ from gaze_vlm_ros.training.bc_rl.settings import EyeSettings
 
 HAND = ("proprio.", "direction.", "sight.", "motion.")
 """The parts that imitation trains here; the patch encoder is frozen, as EyeRobot's is."""
-_OPENING_WEIGHT, _SIGHT_WEIGHT = 0.1, 0.2
+_OPENING_WEIGHT, _SIGHT_WEIGHT, _YAW_WEIGHT = 0.1, 0.2, 0.5
 
 
 class BcPPO(PPO):
@@ -158,7 +158,7 @@ class BcPPO(PPO):
         votes = self.foveated.votes(told["tokens"], hand)
         chunk = self.foveated.move(told["proprio"], *votes.joined(), told["text"], hand.tool)
         copied = imitation(self.foveated, chunk, batch["chunk"][playing], told["proprio"], _OPENING_WEIGHT)
-        sight = sight_losses(votes, batch["places"][playing], 0.5)
+        sight = sight_losses(votes, batch["places"][playing], _YAW_WEIGHT)
         loss = copied["loss"] + _SIGHT_WEIGHT * sight["loss"]
         return loss, {"imitation": copied["joints"].detach(), "sight": sight["loss"].detach()}
 

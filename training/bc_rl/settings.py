@@ -28,8 +28,9 @@ class EyeSettings:
 
     A rollout is one episode of ``episode_steps`` at 15 Hz in each of ``environments``, of which ``pause_steps`` stand
     still; a minibatch is a share of the environments with whole episodes, ``epochs`` times. ``reward`` "search" is
-    visual search in stills, "path" and "joint" ask how well the hand predicts. ``entropy`` falls to ``entropy_last``
-    over the last fifth. ``guide`` weighs imitation of an eye that knows the way, which fades over the first half.
+    visual search in stills, "follow" asks to look where the expert will work, "path" and "joint" how well the hand
+    predicts. ``entropy`` falls to ``entropy_last`` over the last fifth. ``guide`` weighs imitation of an eye that knows
+    the way, which fades over the first half.
     """
 
     steps: int = 200_000
@@ -56,8 +57,8 @@ class EyeSettings:
     as_released: AsReleased = field(default_factory=AsReleased)
 
     def __post_init__(self) -> None:
-        if self.reward not in ("search", "path", "joint"):
-            raise GazeVlmError(f"reward must be search, path or joint, got {self.reward!r}")
+        if self.reward not in ("search", "follow", "path", "joint"):
+            raise GazeVlmError(f"reward must be search, follow, path or joint, got {self.reward!r}")
         if self.environments % self.minibatches:
             raise GazeVlmError(f"minibatches must divide environments = {self.environments}, got {self.minibatches}")
 
@@ -83,6 +84,11 @@ class EyeSettings:
         return cls(**values | changes)
 
     @classmethod
+    def follow(cls, **changes) -> EyeSettings:
+        """Phase 2: as phase 1 where demonstrations play, ahead of what the expert works at."""
+        return cls.search(**{"reward": "follow", "entropy": 0.01} | changes)
+
+    @classmethod
     def bc_rl(cls, **changes) -> EyeSettings:
-        """Phase 2: the eye looks so that the hand predicts well, and the hand learns from what it sees then."""
+        """Phase 3: the eye looks so that the hand predicts well, and the hand learns from what it sees then."""
         return cls(**{"reward": "path"} | changes)

@@ -23,7 +23,8 @@ class PlayOptions:
     ``mode`` is one of ``sim.tasks``; ``wander`` the share of episodes that begin from another posture, ``noise`` the
     standard deviation of the joints' actions (1 is full speed), ``push`` the chance per step of a push that lasts
     ``push_steps`` steps; a panorama is kept every ``panorama_every`` steps, none where it is 0. ``still``: the first
-    step alone is kept and nothing is played: many scenes to look around in, in little time.
+    step alone is kept and nothing is played: many scenes to look around in, in little time. ``afterwards``: so many
+    steps more after the success, in which the hand withdraws from what it has let go of.
     """
 
     mode: str = "id"
@@ -34,6 +35,7 @@ class PlayOptions:
     push_steps: int = 5
     panorama_every: int = 2
     still: bool = False
+    afterwards: int = 0
 
 
 class Player:
@@ -66,6 +68,8 @@ class Player:
             builder.close()
         if not (info["success"] or self.options.still):
             return None
+        for _ in range(self.options.afterwards):
+            info, _ = self._step(info, noise, log)
         return Demonstration(
             self.task,
             seed,

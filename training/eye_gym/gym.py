@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.foveated import FoveatedConfig
 from gaze_vlm_ros.sim.robot_eye import EYE_ACTIONS_RAD, LEVELS, WINDOW_PX, Panorama, RobotEye, views_from_panorama
+from gaze_vlm_ros.sim.tasks.terms import CONTROL_HZ
 from gaze_vlm_ros.training.demonstrations.sight_set import directions_to, rays_of
 from gaze_vlm_ros.training.eye_gym.footage import Footage, relit
 
@@ -29,14 +30,17 @@ Reward = Callable[[Observation], np.ndarray]
 @dataclass(frozen=True)
 class GymSettings:
     """``episode_steps`` at 15 Hz, of which in the first ``pause_steps`` the demonstration stands still; with ``still``
-    it always does (visual search). ``position`` and ``text``: shares of episodes in which the target is told by a
-    position, off by ``position_noise_m`` per axis, and by words. ``brightness`` and ``tint``: other light, by factors.
-    ``look_ahead``: the observation is taken before the demonstration goes on, as EyeRobot's release does.
+    it always does, at any of its steps (visual search). With ``ahead_s`` it begins at any of its steps, and what is
+    asked is where the expert will work so much later, else the thing asked for. ``position`` and ``text``: shares of
+    episodes in which the target is told by a position, off by ``position_noise_m`` per axis, and by words.
+    ``brightness`` and ``tint``: other light, by factors. ``look_ahead``: the observation is taken before the
+    demonstration goes on, as EyeRobot's release does.
     """
 
     episode_steps: int = 130
     pause_steps: int = 30
     still: bool = False
+    ahead_s: float | None = None
     text: float = 0.95
     position: float = 0.5
     position_noise_m: float = 0.015
@@ -138,12 +142,15 @@ class _Episode:
         self.shown = footage[rng.integers(len(footage))]
         self._settings = settings
         self.step = 0
-        self.frame = int(rng.integers(self.shown.steps)) if settings.still else 0
+        anywhere = settings.still or settings.ahead_s is not None
+        self.frame = int(rng.integers(self.shown.steps)) if anywhere else 0
         azimuth, elevation = rng.uniform(-1.0, 1.0, 2) * _START_RAD
         self.eye = RobotEye(azimuth, _HORIZON_RAD + elevation)
         self.text = self.shown.text if rng.random() < settings.text else np.full_like(self.shown.text, np.nan)
         noise = rng.normal(0.0, settings.position_noise_m, 3)
-        self.position_m = self._asked_m() + noise if rng.random() < settings.position else np.full(3, np.nan)
+        # Carried away, a thing is still told to be where it was when it was asked for.
+        told_m = self.shown.demonstration.asked_m[0 if settings.ahead_s is not None else self.frame]
+        self.position_m = told_m + noise if rng.random() < settings.position else np.full(3, np.nan)
         level = np.exp(settings.brightness * rng.uniform(-1.0, 1.0))
         self._light = level * (1.0 + settings.tint * rng.uniform(-1.0, 1.0, 3))
         self._panorama: tuple[int, Panorama] | None = None
@@ -166,13 +173,19 @@ class _Episode:
     def truth(self) -> dict[str, np.ndarray]:
         shown, frame = self.shown, self.frame
         playing = self.step >= self._settings.pause_steps
-        towards = rays_of(directions_to(self._asked_m(), shown.eye_m))
+        towards = rays_of(directions_to(self._wanted_m(), shown.eye_m))
         return {
             "chunk": shown.chunks[frame],
             "places": shown.demonstration.places[frame],
             "towards": towards,
             "playing": np.array([float(playing)]),
         }
+
+    def _wanted_m(self) -> np.ndarray:
+        if self._settings.ahead_s is None:
+            return self._asked_m()
+        later = self.frame + round(self._settings.ahead_s * CONTROL_HZ)
+        return self.shown.demonstration.look_m[min(later, self.shown.steps - 1)]
 
     def _asked_m(self) -> np.ndarray:
         return self.shown.demonstration.asked_m[self.frame]

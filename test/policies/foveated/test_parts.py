@@ -157,11 +157,40 @@ class TestPlaceMemory:
 
     def test_a_thing_that_moved_is_believed_the_second_time(self):
         memory = PlaceMemory()
-        memory.update(self.at(0.5), np.array([0.005]), 0.0)
+        for _ in range(5):
+            memory.update(self.at(0.5), np.array([0.005]), 1 / 15)
         once, _ = memory.update(self.at(0.6), np.array([0.005]), 1 / 15)
         assert once[0, 0] == pytest.approx(0.5, abs=0.001)
         twice, _ = memory.update(self.at(0.6), np.array([0.005]), 1 / 15)
         assert twice[0, 0] == pytest.approx(0.6, abs=1e-6)
+
+    def test_one_sure_mistake_does_not_outweigh_what_was_seen_often(self):
+        memory = PlaceMemory()
+        for _ in range(20):
+            memory.update(self.at(0.5), np.array([0.03]), 1 / 15)
+        memory.update(self.at(1.2), np.array([0.008]), 1 / 15)
+        places, _ = memory.update(self.at(0.5), np.array([0.03]), 1 / 15)
+        assert places[0, 0] == pytest.approx(0.5, abs=1e-6)
+
+    def test_two_vague_guesses_do_not_become_one_between_them(self):
+        memory = PlaceMemory()
+        for number in range(20):
+            places, _ = memory.update(self.at(0.5 + 0.5 * (number % 2)), np.array([0.05]), 1 / 15)
+            assert places[0, 0] in (0.5, 1.0)
+
+    def test_what_the_gripper_holds_goes_with_it(self):
+        memory = PlaceMemory()
+        held, elsewhere = self.at(0.5)[0], self.at(0.9)[0]
+        memory.carry(np.array([0.5, 0.01, 0.1]), 0.0, 0.4)
+        memory.update(np.stack([held, elsewhere]), np.array([0.005, 0.005]), 0.0)
+        memory.carry(np.array([0.6, 0.01, 0.3]), np.pi / 2, 0.4)
+        places, _ = memory.update(np.stack([held, elsewhere]), np.array([0.3, 0.3]), 1 / 15)
+        np.testing.assert_allclose(places[0, :3], [0.61, 0.01, 0.3], atol=2e-3)
+        np.testing.assert_allclose(places[0, 3:], [-1.0, 0.0, 1.0, 0.0], atol=2e-3)
+        np.testing.assert_allclose(places[1], elsewhere, atol=1e-6)
+        memory.carry(np.array([0.6, 0.01, 0.5]), np.pi / 2, 1.0)
+        let_go, _ = memory.update(np.stack([held, elsewhere]), np.array([0.3, 0.3]), 1 / 15)
+        assert let_go[0, 2] == pytest.approx(0.3, abs=5e-3)
 
     def test_what_was_seen_long_ago_gives_way(self):
         memory = PlaceMemory()

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -113,6 +114,19 @@ def test_a_recording_goes_on_and_refuses_other_options(tmp_path, capsys):
     assert len(sorted(tmp_path.glob("PressButton/*"))) == 2 and first[0].stat().st_mtime_ns == stamp
     assert main([*arguments, "--episodes", "2", "--noise", "0.3"]) == 1
     assert "recorded with other options" in capsys.readouterr().err
+    options = tmp_path / "options.json"
+    options.write_text(json.dumps({k: v for k, v in json.loads(options.read_text()).items() if k != "afterwards"}))
+    assert main([*arguments, "--episodes", "2"]) == 0, "recorded before there was such an option"
+
+
+def test_the_hand_is_shown_to_withdraw_after_the_success():
+    whole = demonstration(panorama_every=0)
+    player = Player("PressButton", PlayOptions(panorama_every=0, wander=0.0, afterwards=6))
+    longer = player.play(0)
+    player.close()
+    assert longer.steps == whole.steps + 6
+    np.testing.assert_array_equal(longer.joint_rad[: whole.steps], whole.joint_rad)
+    assert (longer.intended_rad[-3] != whole.intended_rad[-1]).any()
 
 
 class TestScenes:

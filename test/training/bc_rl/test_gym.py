@@ -62,6 +62,21 @@ def test_the_eye_that_looks_at_the_button_sees_it():
     assert (middle[..., 0] > 1.5 * middle[..., 1:].max(-1)).mean() > 0.8, "red, in the fovea"
 
 
+def test_a_second_ahead_the_eye_is_asked_for_what_the_expert_works_at_then():
+    environment = gym(ahead_s=1.0, pause_steps=0, episode_steps=30, position=1.0, position_noise_m=0.0)
+    seen, _ = environment.reset(seed=2)
+    begins = {episode.frame for episode in environment._episodes}
+    assert len(begins) > 1, "episodes begin anywhere in a demonstration"
+    for row, episode in enumerate(environment._episodes):
+        shown = episode.shown.demonstration
+        later_m = shown.look_m[min(episode.frame + 15, episode.shown.steps - 1)]
+        way = (later_m - episode.shown.eye_m) / np.linalg.norm(later_m - episode.shown.eye_m)
+        np.testing.assert_allclose(seen["towards"][row], way, atol=1e-5)
+        np.testing.assert_allclose(seen["position"][row], shown.asked_m[0], atol=1e-5)
+    after, *_ = environment.step(np.full(3, STAY))
+    assert (after["proprio"] != seen["proprio"]).any(), "and it plays"
+
+
 def test_what_is_withheld_is_nan_and_never_zero():
     seen, _ = gym(text=0.0, position=0.0).reset(seed=0)
     assert np.isnan(seen["text"]).all() and np.isnan(seen["position"]).all()

@@ -1,4 +1,4 @@
-"""Pictures as another camera would take them: as bright, as sharp, as noisy as pictures of it that nobody has labelled."""
+"""Pictures as another camera would take them: as bright, as sharp and as noisy as unlabelled pictures of it."""
 
 from __future__ import annotations
 

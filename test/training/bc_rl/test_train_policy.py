@@ -1,0 +1,41 @@
+"""The stages of a policy's training, one after the other, with the eye's own training left out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from demonstrations import TINY, demonstration
+
+from gaze_vlm_ros.policies.foveated import FoveatedPolicy
+from gaze_vlm_ros.training import train_policy
+from gaze_vlm_ros.training.demonstrations.schema import SPLITS
+
+
+@pytest.fixture
+def demos(tmp_path) -> Path:
+    folder = tmp_path / "demos"
+    for first in (SPLITS["train"], SPLITS["validation"]):
+        shown = replace(demonstration(), seed=first)
+        shown.save(folder / shown.task / f"{first:07d}.npz")
+    return folder
+
+
+def test_all_stages_run_in_turn_and_a_phase_of_no_steps_is_left_out(demos, tmp_path, monkeypatch):
+    phases = []
+
+    def looked(policy, training, validation, settings, folder, about, accelerator):
+        phases.append((folder.name, settings.reward, len(training), len(validation)))
+        return {"reward": 0.5, "elapsed_s": 61.0}
+
+    monkeypatch.setattr(train_policy, "train_eye", looked)
+    monkeypatch.setattr(train_policy, "FoveatedConfig", lambda name: replace(TINY, name=name))
+    plan = train_policy.PolicyTraining(
+        (demos,), (demos,), tmp_path / "run", tasks=("PressButton",), motion_minutes=0.001, sight_minutes=0.001,
+        bc_rl_steps=0,
+    )  # fmt: skip
+    train_policy.train_policy(plan)
+    assert phases == [("visual_search", "search", 1, 1), ("following", "follow", 1, 1)]
+    made = FoveatedPolicy.load(tmp_path / "run" / "policy")
+    assert made.config.name == "PressButton"
+    card = (tmp_path / "run" / "policy" / "README.md").read_text()
+    assert "following" in card and "bc-rl" not in card
