@@ -50,7 +50,7 @@ class Counts:
     ours: int = 32
     rivals: int = 16
     searches: int = 100
-    wearers: int = 6
+    wearers: int = 16
     graph_s: float = 60.0
 
 

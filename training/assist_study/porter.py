@@ -16,6 +16,7 @@ from gaze_vlm_ros.sim.assistance import AssistedKitchen
 from gaze_vlm_ros.sim.kitchen import NoRoomError
 from gaze_vlm_ros.types import JointTrajectory
 
+_SLOWLY = 0.15
 TABLE_M = 0.0
 """Height of the table in the base frame of an arm that stands on it."""
 
@@ -63,17 +64,9 @@ class Porter:
         self._q = kitchen.robot.home_rad.copy()
         found = self.reach.choose(np.array(settings.ready_m), [k * np.pi / 4 for k in range(-4, 4)], self._q)
         self._ready_q, self._ready_yaw = found
-        limits = kitchen.robot.limits
-        self._start = fastest_motion(
-            limits.names,
-            Point(self._q, np.zeros(len(self._q))),
-            self._ready_q,
-            0.5 * limits.velocity_rad_s,
-            0.5 * limits.acceleration_rad_s2,
-        )
-        self._started_s = 0.0
+        self._unfold(0.5)
         self._path = _Path([self.tool_m], self._ready_yaw, self._ready_yaw)
-        self._yaw, self._wait_s, self._stuck_s = self._ready_yaw, 0.0, 0.0
+        self._wait_s = self._stuck_s = 0.0
 
     # --- what is asked of it
 
@@ -124,6 +117,18 @@ class Porter:
     def _in_base(self, point_m: np.ndarray) -> np.ndarray:
         return transform_points(self.kitchen.base_T_world, np.atleast_2d(point_m))[0]
 
+    def _unfold(self, share: float) -> None:
+        """To the ready posture joint by joint, at a ``share`` of their speed: out of one from which no way leads."""
+        limits = self.kitchen.robot.limits
+        self._start = fastest_motion(
+            limits.names,
+            Point(self._q, np.zeros(len(self._q))),
+            self._ready_q,
+            share * limits.velocity_rad_s,
+            share * limits.acceleration_rad_s2,
+        )
+        self._started_s, self._yaw, self.stage = 0.0, self._ready_yaw, Stage.START
+
     # --- time
 
     def step(self, dt_s: float) -> None:
@@ -134,6 +139,9 @@ class Porter:
             self._wait_s -= dt_s
             if self._wait_s <= 0.0:
                 self._gripped() if self.stage is Stage.GRIP else self._released()
+        elif self.stage is Stage.CARRY and self._wearer_has(self.label):
+            self.kitchen.let_go()
+            self._retreat()
         elif self.stage is not Stage.READY:
             self._move(dt_s)
             if self._path.ended:
@@ -144,7 +152,7 @@ class Porter:
         q = sample(self._start, self._started_s).position_rad
         self._command(q, dt_s)
         if self._started_s > self._start.time_from_start_s[-1]:
-            self.stage = Stage.READY
+            self.stage, self.label = Stage.READY, ""
 
     def _move(self, dt_s: float) -> None:
         path, settings = self._path, self.settings
@@ -167,7 +175,8 @@ class Porter:
             self._yaw = yaw
         elif self._stuck_s > settings.stuck_s:
             self.refused[self.label] = f"the arm cannot follow the way to the {self.label}"
-            self._think_again()
+            self.kitchen.let_go()
+            self._unfold(_SLOWLY)
             return
         self._command(q, dt_s)
 
@@ -199,6 +208,9 @@ class Porter:
         self.kitchen.set_joint_trajectory(JointTrajectory(0, tuple(names), q[None], velocity[None], np.array([dt_s])))
         self._q = q
 
+    def _wearer_has(self, thing: str) -> bool:
+        return thing in (self.kitchen.wearer.carried, self.kitchen.wearer.contact)
+
     # --- from one stage to the next
 
     def _arrived(self) -> None:
@@ -215,7 +227,7 @@ class Porter:
             self.stage, self.label = Stage.READY, ""
 
     def _gripped(self) -> None:
-        if self.label in (self.kitchen.wearer.carried, self.kitchen.wearer.contact):
+        if self._wearer_has(self.label):
             self._retreat()  # the wearer was quicker
             return
         self.kitchen.lift(self.label)

@@ -113,3 +113,24 @@ def test_what_is_moved_out_of_its_reach_on_the_way_is_refused_and_the_arm_draws_
         limit_s -= PERIOD_S
     assert bench.porter.stage is Stage.RETREAT and bench.porter.engaged == ""
     assert "out of the arm's reach" in bench.porter.refused[thing]
+
+
+def test_what_the_wearer_takes_out_of_the_gripper_is_let_go(bench, monkeypatch):
+    thing = bench.kitchen.far_things()[0]
+    bench.until(Stage.CARRY, thing)
+    monkeypatch.setattr(bench.porter, "_wearer_has", lambda label: label == thing)
+    bench.run(PERIOD_S, thing)
+    assert bench.kitchen.lifted == "" and bench.porter.stage is Stage.RETREAT and bench.porter.delivered == 0
+
+
+def test_an_arm_that_cannot_follow_lets_go_and_unfolds(bench, monkeypatch):
+    thing = bench.kitchen.far_things()[0]
+    bench.until(Stage.CARRY, thing)
+    bench.run(1.0, thing)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.porter.reach, "follow", lambda point, yaw, q: q)
+        bench.run(PorterSettings().stuck_s + 0.5, thing)
+    assert bench.porter.stage is Stage.START and bench.kitchen.lifted == "" and bench.porter.engaged == ""
+    assert "cannot follow" in bench.porter.refused[thing]
+    bench.until(Stage.READY, "")
+    assert bench.porter.label == ""
