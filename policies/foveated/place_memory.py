@@ -40,7 +40,7 @@ class PlaceMemory:
     """Joins estimates of the two places over time; those that agree make a guess, and the best supported one counts.
 
     So one picture that is sure and wrong does not stay, two places that are far apart never become one between them,
-    and where a thing has moved the new place replaces the old one as soon as it has been seen twice. What the gripper
+    and where a thing has moved the new place replaces the old one after some sure looks. What the gripper
     holds goes with it, as the hand knows without seeing.
     """
 

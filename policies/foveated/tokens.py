@@ -43,8 +43,8 @@ class PatchEncoder(nn.Module):
 
 
 class FoveaEncoder(nn.Module):
-    """Deeper, for the finest view alone, which has to tell how things are turned and how high they stand: four times a
-    convolution of stride 2 and a residual pair, so that each token knows the whole view."""
+    """Deeper, for the finest view alone, which has to tell how things are turned and how high they stand: four
+    convolutions of stride 2, all but the first with a residual pair, so that each token knows the whole view."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
