@@ -186,9 +186,10 @@ def _policy(arguments: Any) -> dict[str, Value]:
 
 
 def sim(arguments: SimArguments) -> Deployment:
-    """The simulated kitchen, wearer and robot, whose eye is drawn where a policy looks through it."""
+    """The simulated kitchen, wearer and robot; with a policy the robot's eye is drawn, and the wearer cannot reach
+    everything."""
     given = _given(arguments, seed="seed", robot="robot", eye_cameras="eye_cameras")
-    given |= {"robot_eye": True} if arguments.policy else {}
+    given |= {"robot_eye": True, "limited_reach": True} if arguments.policy else {}
     simulator = NodeSpec("simulator_node", "simulator", given=given)
     eyes = _eye_gaze(arguments, arguments.eye_cameras, "live")
     return _graph("sim", arguments, True, [*_assistance(arguments, "live", "depth"), *eyes, simulator])

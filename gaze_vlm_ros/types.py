@@ -265,6 +265,7 @@ class AssistMode(str, Enum):
     POINTING = "pointing"
     YIELDING = "yielding"
     BLOCKED = "blocked"
+    HELPING = "helping"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.robots.kinematics import ArmKinematics
+from gaze_vlm_ros.types import JointState
 
 _STEPS = 30
 _LARGEST_STEP_RAD = 0.3
@@ -67,6 +68,20 @@ class ArmModel:
         self._home = mink.PostureTask(self.kinematics.model, cost=_HOME_COST)
         self._home.set_target(robot.home_rad)
         self._limits = [mink.ConfigurationLimit(self.kinematics.model)]
+        self._fingers: dict[str, np.ndarray] | None = None
+
+    def opening_of(self, joints: JointState) -> float | None:
+        """The gripper's opening, 0 closed .. 1 open, where ``joints`` have its fingers; None else."""
+        fingers = [name for name in self.robot.gripper_rad if name in joints.names]
+        if not fingers:
+            return None
+        angles = np.array([joints.position_rad[joints.names.index(name)] for name in fingers])
+        if self._fingers is None:
+            whole = self.robot.build_spec().compile()
+            self._fingers = {name: whole.joint(name).range.copy() for name in self.robot.gripper_rad}
+        # By convention a finger is open at the lower end of its range and closed at the upper one.
+        low, high = np.array([self._fingers[name] for name in fingers]).T
+        return float(np.clip(((high - angles) / (high - low)).mean(), 0.0, 1.0))
 
     def solve_pointing(self, target_m: np.ndarray, q0: np.ndarray) -> PointingSolution:
         """Joint positions near (n,) ``q0`` whose tool z axis passes through (3,) ``target_m``, both in the base frame.

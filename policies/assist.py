@@ -11,6 +11,7 @@ from gaze_vlm_ros.policies.choice import Choice, ChoiceSettings, Chooser, Predic
 from gaze_vlm_ros.policies.courtesy import Courtesy, CourtesySettings
 from gaze_vlm_ros.policies.memory import KnownThing, MemorySettings, ThingMemory
 from gaze_vlm_ros.policies.motion import Motion
+from gaze_vlm_ros.policies.ways import Ways
 from gaze_vlm_ros.types import (
     NS_PER_S,
     AssistMode,
@@ -68,6 +69,7 @@ class AssistPolicy:
         self._chooser = chooser or PredictionChooser(settings.choice)
         self._courtesy = Courtesy(settings.courtesy)
         self._motion = Motion(arm, settings.speed, settings.follow_tolerance_rad)
+        self._ways = Ways(arm, self._motion, self._courtesy)
         self._joints: JointState | None = None
         self._joints_problem = "no joint states yet"
         self._solved: tuple[str, np.ndarray, PointingSolution] | None = None
@@ -133,26 +135,10 @@ class AssistPolicy:
         solution = self._solved[2]
         if solution.problem:
             return f"the {thing.label} is out of reach: {solution.problem}"
-        return self._go(solution.q, now_ns)
+        return self._ways.go(solution.q, now_ns)
 
     def _moved(self, position_m: np.ndarray) -> bool:
         return bool(np.linalg.norm(position_m - self._solved[1]) > self.settings.retarget_m)
-
-    def _go(self, goal: np.ndarray, now_ns: int) -> str:
-        if self._motion.goal is goal:
-            return ""
-        plan = self._motion.plan_to(goal)
-        path = self._motion.path(plan)
-        # A way out of a forbidden place begins in it, so what already holds now forbids nothing.
-        if not self.arm.problem_of(self._motion.position_rad):
-            for q in path:
-                if problem := self.arm.problem_of(q):
-                    return f"on the way there {problem}"
-        near, part = self._courtesy.nearest([self.arm.kinematics.link_points(q) for q in path], now_ns)
-        if near < self.settings.courtesy.yield_m:
-            return f"the way there comes too close to the wearer's {part}"
-        self._motion.go(plan, goal, now_ns)
-        return ""
 
     def _rest(self, now_ns: int) -> None:
         """Stays, and after a while goes home."""
@@ -160,7 +146,7 @@ class AssistPolicy:
             self._busy_ns = now_ns if self._busy_ns is None else self._busy_ns
             if self._motion.goal is not self.arm.robot.home_rad:
                 self._motion.stop(now_ns)
-        elif self._go(self.arm.robot.home_rad, now_ns):
+        elif self._ways.go(self.arm.robot.home_rad, now_ns):
             self._motion.stop(now_ns)
 
     def _yield(self, now_ns: int) -> None:

@@ -8,6 +8,9 @@ import numpy as np
 
 from gaze_vlm_ros.types import NS_PER_S, GazeTarget
 
+_PUT_SIGMA_M = 0.03
+"""How surely a thing is where the robot has put it."""
+
 
 @dataclass(frozen=True)
 class MemorySettings:
@@ -76,6 +79,13 @@ class ThingMemory:
             del self._doubted[seen.label]
         else:
             self._doubted[seen.label] = seen
+
+    def put(self, label: str, place_m: np.ndarray, now_ns: int) -> None:
+        """The robot itself has put ``label`` at ``place_m`` (2,); its height is as it was."""
+        known = self._known.get(label)
+        height = known.position_m[2] if known is not None else 0.0
+        self._known[label] = KnownThing(label, np.array([*place_m, height]), _PUT_SIGMA_M**2 * np.eye(3), now_ns)
+        self._doubted.pop(label, None)
 
     def find(self, label: str, now_ns: int) -> KnownThing | None:
         """The thing where its position is known and fresh, else None."""

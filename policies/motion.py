@@ -65,6 +65,10 @@ class Motion:
             plan = braking_motion(self._limits.names, self._here, self._speed * self._limits.acceleration_rad_s2)
             self._plan, self.goal, self._began_ns = plan, None, now_ns
 
+    def drop(self) -> None:
+        """Nothing is planned any more: somebody else moves the arm."""
+        self._plan, self.goal = None, None
+
     def command(self, now_ns: int) -> JointTrajectory | None:
         """What remains of the plan, from now on."""
         return None if self._plan is None else rest_of(self._plan, self._elapsed_s(now_ns), now_ns)

@@ -25,6 +25,10 @@ class SimulatedArm:
             data.joint(ROBOT_PREFIX + name).qpos = angle
         for name, angle in robot.gripper_rad.items():
             data.ctrl[model.actuator(ROBOT_PREFIX + name).id] = angle
+        fingers = [ROBOT_PREFIX + name for name in robot.gripper_rad]
+        self._fingers = np.array([model.actuator(name).id for name in fingers], dtype=int)
+        # By convention a finger is open at the lower end of its range and closed at the upper one.
+        self._finger_range = np.array([model.joint(name).range for name in fingers]).reshape(-1, 2)
         self._base = model.body(ROBOT_PREFIX + robot.base_frame).id
         self._tool = model.site(ROBOT_PREFIX + robot.tool_site).id
         self._setpoint = Point(np.array(robot.home_rad, dtype=float), np.zeros(len(names)))
@@ -53,6 +57,15 @@ class SimulatedArm:
             self._setpoint = sample(self._motion[1], now_s - self._motion[0])
         lag_s = self._robot.servos.lag_s
         self._data.ctrl[self._actuators] = self._setpoint.position_rad + lag_s * self._setpoint.velocity_rad_s
+
+    def open_fingers(self, share: float) -> None:
+        """Tells the fingers to be open by ``share``, 0 closed .. 1 open."""
+        self._data.ctrl[self._fingers] = self.fingers_at(share)
+
+    def fingers_at(self, share: float) -> np.ndarray:
+        """The fingers' joints (k,) [rad] where they are open by ``share``."""
+        low, high = self._finger_range.T
+        return high - share * (high - low)
 
     @property
     def command_rad(self) -> np.ndarray:

@@ -13,6 +13,7 @@ from pathlib import Path
 from gaze_vlm_ros.policies.experts import EXPERTS
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.command import run_command, say
+from gaze_vlm_ros.training.demonstrations.bring import BRING, BringPlayer
 from gaze_vlm_ros.training.demonstrations.play import Player, PlayOptions
 from gaze_vlm_ros.training.demonstrations.schema import DemonstrationError, seeds_of
 
@@ -27,7 +28,7 @@ def episode_path(folder: Path, task: str, seed: int) -> Path:
 def record(folder: Path, task: str, seeds: list[int], options: PlayOptions) -> int:
     """Plays those of ``seeds`` of which nothing is stored yet; returns how many experts failed, of which a mark is
     kept, so that the run can be repeated and goes on where it was."""
-    player, failed = Player(task, options), 0
+    player, failed = BringPlayer(options) if task == BRING else Player(task, options), 0
     for seed in seeds:
         demonstration = player.play(seed)
         path = episode_path(folder, task, seed)
@@ -82,7 +83,9 @@ def main(arguments: list[str] | None = None) -> int:
     default = PlayOptions()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--task", default="all", help=f"all, or some of {', '.join(EXPERTS)}, with commas between")
+    parser.add_argument(
+        "--task", default="all", help=f"all of {', '.join(EXPERTS)}, or some of these and {BRING}, with commas between"
+    )
     parser.add_argument("--episodes", type=int, default=300, help="for training, of each task (default %(default)s)")
     parser.add_argument("--validation", type=int, default=30, help="for validation, of each task")
     parser.add_argument("--test", type=int, default=0, help="for tests, of each task")
@@ -95,8 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args(arguments)
     tasks = list(EXPERTS) if options.task == "all" else options.task.split(",")
-    if unknown := sorted(set(tasks) - set(EXPERTS)):
-        parser.error(f"no task {', '.join(unknown)}; there are {', '.join(EXPERTS)}")
+    if unknown := sorted(set(tasks) - {*EXPERTS, BRING}):
+        parser.error(f"no task {', '.join(unknown)}; there are {', '.join((*EXPERTS, BRING))}")
     counts = {"train": options.episodes, "validation": options.validation, "test": options.test}
     play = PlayOptions(
         mode=options.mode, noise=options.noise, push=options.push, panorama_every=options.panorama_every,

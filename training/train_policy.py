@@ -30,6 +30,7 @@ from gaze_vlm_ros.training.bc_rl.hand_sight import SIGHT_LOOP, train_sight
 from gaze_vlm_ros.training.bc_rl.policy_card import write_card
 from gaze_vlm_ros.training.bc_rl.settings import AsReleased, EyeSettings
 from gaze_vlm_ros.training.command import run_command, say
+from gaze_vlm_ros.training.demonstrations.bring import BRING
 from gaze_vlm_ros.training.demonstrations.motion_set import demonstration_paths, load_motions
 from gaze_vlm_ros.training.demonstrations.sight_set import load_sights
 from gaze_vlm_ros.training.eye_gym.footage import load_footage
@@ -42,7 +43,8 @@ _PATIENCE = timedelta(hours=12)
 @dataclass(frozen=True)
 class PolicyTraining:
     """Where things are and how long the stages last: ``motion_minutes`` and ``sight_minutes`` by ``clock``, the eye's
-    phases in steps of all environments together. ``stills`` are scenes for sight and search alone."""
+    phases in steps of all environments together. ``stills`` are scenes for sight and search alone. ``start`` is a
+    policy whose sight and eye are kept where their stages last 0 minutes or steps."""
 
     states: tuple[Path, ...]
     demos: tuple[Path, ...]
@@ -56,6 +58,7 @@ class PolicyTraining:
     bc_rl_steps: int = 150_000
     seed: int = 0
     clock: str = "wall"
+    start: Path | None = None
     as_released: AsReleased = AsReleased()
 
 
@@ -63,17 +66,20 @@ def train_policy(plan: PolicyTraining) -> FoveatedPolicy:
     """Runs what is left of the stages; ``plan.out / "policy"`` gets the policy, its provenance and its card."""
     accelerator = _processes()
     torch.manual_seed(plan.seed)
-    config = FoveatedConfig(name="-".join(plan.tasks) if len(plan.tasks) < len(EXPERTS) else "five-tasks")
+    name = "-".join(plan.tasks).lower() if len(plan.tasks) < len(EXPERTS) else "five-tasks"
+    config = FoveatedConfig(name=name, helps_by=BRING if BRING in plan.tasks else "HandOver")
     policy = FoveatedPolicy(config)
+    if plan.start:
+        policy.load_state_dict(FoveatedPolicy.load(plan.start).state_dict())
     with accelerator.main_process_first() if accelerator else nullcontext():
-        stages = [_motion(policy, plan), _sight(policy, plan)]
+        stages = [_motion(policy, plan)] + ([_sight(policy, plan)] if plan.sight_minutes else [])
     stages += _eye(policy, plan, accelerator)
     if accelerator and not accelerator.is_main_process:
         return policy
     folder = plan.out / "policy"
     policy.eval().save(folder)
     save_stages(folder, stages)
-    write_card(folder, policy, stages)
+    write_card(folder, policy, stages, plan.start)
     say(f"policy: {folder}")
     return policy
 
@@ -90,7 +96,7 @@ def _motion(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
     paths = _recorded(plan, plan.states)
     sets = [load_motions(paths[split], policy.config) for split in paths]
     loop = replace(MOTION_LOOP, minutes=plan.motion_minutes, seed=plan.seed, clock=plan.clock)
-    position = train_motion(policy, *sets, loop, plan.out / "motion")
+    position = train_motion(policy, *sets, loop, plan.out / "motion", keeps_scales=plan.start is not None)
     return Stage("hand motion", position.step, position.elapsed_s, plan.seed, sets[0].digest, len(paths["train"]))
 
 
@@ -174,7 +180,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--stills", type=Path, nargs="*", default=default.stills, help="recorded with --still")
     parser.add_argument("--out", type=Path, default=default.out)
-    parser.add_argument("--task", default="all", help=f"all, or some of {', '.join(EXPERTS)}, with commas between")
+    parser.add_argument(
+        "--task", default="all", help=f"all of {', '.join(EXPERTS)}, or some of these and {BRING}, with commas between"
+    )
     parser.add_argument("--motion-minutes", type=float, default=default.motion_minutes)
     parser.add_argument("--sight-minutes", type=float, default=default.sight_minutes)
     parser.add_argument("--search-steps", type=int, default=default.search_steps)
@@ -182,6 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--follow-steps", type=int, default=default.follow_steps, help="0: without that phase, as with --bc-rl-steps"
     )
     parser.add_argument("--bc-rl-steps", type=int, default=default.bc_rl_steps)
+    parser.add_argument("--start", type=Path, help="policy to begin from; see PolicyTraining")
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=("wall", "processor"), default=default.clock, help="of the minutes")
@@ -189,13 +198,13 @@ def main(arguments: list[str] | None = None) -> int:
         parser.add_argument(f"--as-released-{name.replace('_', '-')}", dest=name, action="store_true")
     options = parser.parse_args(arguments)
     tasks = tuple(EXPERTS) if options.task == "all" else tuple(options.task.split(","))
-    if unknown := sorted(set(tasks) - set(EXPERTS)):
-        parser.error(f"no task {', '.join(unknown)}; there are {', '.join(EXPERTS)}")
+    if unknown := sorted(set(tasks) - {*EXPERTS, BRING}):
+        parser.error(f"no task {', '.join(unknown)}; there are {', '.join((*EXPERTS, BRING))}")
     released = AsReleased(**{name: getattr(options, name) for name in asdict(default.as_released)})
     plan = PolicyTraining(
         tuple(options.states), tuple(options.demos), options.out, tuple(options.stills), tasks, options.motion_minutes,
         options.sight_minutes, options.search_steps, options.follow_steps, options.bc_rl_steps,
-        options.seed, options.clock, released,
+        options.seed, options.clock, options.start, released,
     )  # fmt: skip
     return run_command(lambda: train_policy(plan), options.threads)
 

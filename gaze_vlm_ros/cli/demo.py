@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rollouts", type=int, default=30, help="paired rollouts that the rivals are measured on; 0 for none"
     )
     parser.add_argument("--checkpoint", default="", help="folder of the model; empty: the shipped one")
+    parser.add_argument(
+        "--policy", default="bring", help="trained policy that helps (default %(default)s); empty: the arm only points"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,10 +39,13 @@ def run(args: argparse.Namespace) -> int:
     enter()
     require_messages()
     interrupt_on_term()
-    check({"checkpoint": args.checkpoint})
+    check({"checkpoint": args.checkpoint, "policy": args.policy})
     with own_folder(args.out) as folder:
         recording = folder / "demo.mcap"
-        arguments = {"seed": str(DEMO_FIRST_SEED + args.seed), "record": str(recording), "checkpoint": args.checkpoint}
+        arguments = {
+            "seed": str(DEMO_FIRST_SEED + args.seed), "record": str(recording), "checkpoint": args.checkpoint,
+            "policy": args.policy,
+        }  # fmt: skip
         with Progress() as progress:
             run_graph("sim", arguments, folder / "log.txt", progress, args.seconds)
             extra = {"rollouts": _rollouts(args, progress)} if args.rollouts else None

@@ -14,12 +14,21 @@ def check(given: Mapping[str, str]) -> None:
         _robot(robot)
     if checkpoint := given.get("checkpoint"):
         _checkpoint(checkpoint)
+    if policy := given.get("policy"):
+        _policy(policy, given.get("robot") or "jaco")
     if given.get("eye_cameras") == "true" or given.get("eye_source"):
         _eyes(given.get("eye_checkpoint", ""), given.get("calibration", ""))
     recording = given.get("path") or given.get("source")
     if recording and not recording.startswith("webcam:"):
         _recording(recording)
     _privacy(given.get("participant", ""), given.get("scene_image", ""))
+
+
+def _policy(name: str, robot: str) -> None:
+    from gaze_vlm_ros.policies.skills import load_skill
+    from gaze_vlm_ros.robots.description import RobotDescription
+
+    load_skill(name, RobotDescription.load(robot))
 
 
 def _robot(name: str) -> None:

@@ -140,6 +140,9 @@ def headline(report: dict) -> list[tuple[str, ...]]:
     without, truth = assist["without_prediction"], assist["with_truth"]
     rivals = f"without prediction {_rate(without)}, with the truth {_rate(truth)}" if without else ""
     rows.append(("pointed in time", _rate(report["pointed_in_time"]), _rate(assist["success"]), rivals))
+    if brought := report["brought"]:
+        said = f"{brought['by_robot']} of {brought['waited_for']} waited for, {brought['ahead']} more"
+        rows.append(("brought by the robot", said, "", f"waited {brought['waited_s']:.0f} s"))
     for name, age in report["age_ms"].items():
         if name in _AGED and age:
             rows.append((f"age of {name}, p95", f"{age['p95']:.0f} ms", "", ""))

@@ -114,6 +114,8 @@ def access_of(spec: NodeSpec, deployment: Deployment) -> Access:
     if spec.given.get("robot_eye"):
         says += (names.ROBOT_EYE_VIEWS, names.ROBOT_EYE_DIRECTION)
         reads += (names.ROBOT_EYE_COMMAND,)
+    if spec.given.get("limited_reach"):
+        reads += (names.POLICY_OPENING,)
     if spec.name == "gaze_target":
         reads += _SURFACES[str(spec.parameters["surface"])]
     return Access(

@@ -17,9 +17,11 @@ from gaze_vlm_ros.policies.choice import Choice, Chooser
 from gaze_vlm_ros.policies.memory import ThingMemory
 from gaze_vlm_ros.types import AssistMode, AssistState, JointState, Prediction, WearerState
 
-REACHES_WITHIN_S = 15.0
+REACHES_WITHIN_S, BRINGS_WITHIN_S = 15.0, 45.0
 RESTS_FOR_S = 0.5
 AT_REST_RAD_S = 0.02
+_ARRIVED = (AssistMode.POINTING, AssistMode.IDLE)
+"""Modes in which an arm at rest has done what it can for a thing: it points there, or has no more to do."""
 
 
 class AskedChooser:
@@ -39,10 +41,12 @@ class AskedChooser:
 
 
 class AssistAction:
-    """One goal at a time: it succeeds once the arm points at the thing and rests, and fails after 15 s."""
+    """One goal at a time: it succeeds once the arm rests and points at the thing, or has brought it within reach, and
+    fails after 15 s, or 45 s where a trained policy ``brings``."""
 
-    def __init__(self, node: Node, chooser: AskedChooser, base_frame: str) -> None:
+    def __init__(self, node: Node, chooser: AskedChooser, base_frame: str, brings: bool) -> None:
         self._node, self._chooser, self._base = node, chooser, base_frame
+        self._within_s, self._reason = BRINGS_WITHIN_S if brings else REACHES_WITHIN_S, ""
         self._goal: ServerGoalHandle | None = None
         self._done: Future | None = None
         self._server = ActionServer(
@@ -66,7 +70,7 @@ class AssistAction:
     async def _execute(self, goal: ServerGoalHandle) -> Assist.Result:
         self._goal, self._done = goal, Future(executor=self._node.executor)
         self._chooser.asked = goal.request.label
-        self._until_s, self._resting_since_s = time.monotonic() + REACHES_WITHIN_S, float("inf")
+        self._until_s, self._resting_since_s = time.monotonic() + self._within_s, float("inf")
         problem = await self._done
         self._chooser.asked, self._goal, self._done = "", None, None
         if goal.is_cancel_requested:
@@ -75,7 +79,7 @@ class AssistAction:
             goal.abort()
         else:
             goal.succeed()
-        return Assist.Result(success=not problem, message=problem or f"the arm points at the {goal.request.label}")
+        return Assist.Result(success=not problem, message=problem or self._reason)
 
     def step(self, state: AssistState, joints: JointState | None) -> None:
         """Feedback, and the goal's end where it has come."""
@@ -83,9 +87,11 @@ class AssistAction:
             return
         self._goal.publish_feedback(Assist.Feedback(state=assist_state_message(state, self._base)))
         now = time.monotonic()
-        points = state.mode is AssistMode.POINTING and state.target_label == self._goal.request.label
+        points = state.mode in _ARRIVED and state.target_label == self._goal.request.label
         still = joints is not None and float(np.abs(joints.velocity_rad_s).max()) < AT_REST_RAD_S
         self._resting_since_s = min(self._resting_since_s, now) if points and still else float("inf")
+        label = state.target_label
+        self._reason = f"the arm points at the {label}" if state.mode is AssistMode.POINTING else state.reason
         if self._goal.is_cancel_requested:
             self._done.set_result("cancelled")
         elif now - self._resting_since_s > RESTS_FOR_S:

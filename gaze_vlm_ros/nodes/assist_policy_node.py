@@ -82,7 +82,7 @@ class AssistPolicyNode(ManagedNode):
             mount = np.array(p.eye_at)
             self._eye = EyeLink(self, p.eye_source, mount, p.eye_rate_hz, self._base, self.policy.on_look)
             self._inboxes += self._eye.inboxes
-        self._action = AssistAction(self, self._chooser, self._base)
+        self._action = AssistAction(self, self._chooser, self._base, bool(p.policy))
         self._owned.append(self._action.destroy)
         self.every(1.0 / p.rate_hz, self._step)
 

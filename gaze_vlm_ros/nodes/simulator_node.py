@@ -14,6 +14,7 @@ import numpy as np
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, JointState
+from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -34,6 +35,7 @@ from gaze_vlm_ros.nodes.pictures import Pictures
 from gaze_vlm_ros.nodes.robot_eye_topics import RobotEyeTopics
 from gaze_vlm_ros.nodes.run import run
 from gaze_vlm_ros.nodes.simulated_eyes import SimulatedEyes
+from gaze_vlm_ros.sim.assistance import LiveKitchen
 from gaze_vlm_ros.sim.scene_camera import Snapshot
 from gaze_vlm_ros.sim.simulation import TICK_S, Simulation, SimulationConfig
 from gaze_vlm_ros.types import NS_PER_S
@@ -60,6 +62,7 @@ class SimulatorParameters(Parameters):
     frame_rate_hz: float = parameter(15.0, "rate of colour and depth", unit="Hz", low=1, high=60)
     robot_eye: bool = parameter(False, "draw what the robot's eye sees, with each frame")
     robot_eye_m: tuple[float, ...] = parameter((-0.1, 0.24, 0.46), "where the eye is in the robot's base", unit="m")
+    limited_reach: bool = parameter(False, "a seated wearer who cannot reach everything, and an arm whose fingers grip")
     arm_governor: bool = parameter(True, "arm this graph's own governor once it accepts; the arm is simulated")
     eye_cameras: bool = parameter(False, "give pictures of the wearer's eyes instead of an eye tracker's gaze")
     eye_rate_hz: float = parameter(30.0, "rate of the eye cameras; a pair takes 8 ms", unit="Hz", low=5, high=120)
@@ -73,7 +76,8 @@ class SimulatorNode(ManagedNode):
 
     def _setup(self) -> None:
         p = self.parameters
-        self.simulation = Simulation(SimulationConfig(**{name: getattr(p, name) for name in OF_THE_WORLD}))
+        config = SimulationConfig(**{name: getattr(p, name) for name in OF_THE_WORLD})
+        self.simulation = LiveKitchen(config) if p.limited_reach else Simulation(config)
         self._base, self._camera_frame = self.simulation.base_frame, self.simulation.camera.frame_id
         self._snapshots: queue.Queue[tuple[Snapshot, int, np.ndarray]] = queue.Queue(maxsize=1)
         self._slips, self._undrawn, self._still_s = 0, 0, 0.0
@@ -91,6 +95,9 @@ class SimulatorNode(ManagedNode):
         self._take_trajectory = self.inbox(
             JointTrajectory, names.CONTROLLER_TRAJECTORY, self._on_trajectory, qos.RESULT
         )
+        self._take_opening = None
+        if p.limited_reach:
+            self._take_opening = self.inbox(Float64, names.POLICY_OPENING, self._on_opening, qos.RESULT)
         self._arming, self._is_armed = None, not p.arm_governor
         self._arm_client = self.create_client(Trigger, names.GOVERNOR_ARM)
         self._owned.append(partial(self.destroy_client, self._arm_client))
@@ -99,15 +106,14 @@ class SimulatorNode(ManagedNode):
         self.worker(self._draw)
 
     def _figures(self) -> dict[str, str]:
-        return (
-            {
-                "pauses of the world": str(self._slips),
-                "world stood still [s]": f"{self._still_s:.1f}",
-                "frames not drawn": str(self._undrawn),
-            }
-            if self._configured
-            else {}
-        )
+        if not self._configured:
+            return {}
+        world = {
+            "pauses of the world": str(self._slips),
+            "world stood still [s]": f"{self._still_s:.1f}",
+            "frames not drawn": str(self._undrawn),
+        }
+        return world | (self.simulation.waits.figures() if self.parameters.limited_reach else {})
 
     def _dropped(self) -> int:
         return self._undrawn
@@ -124,6 +130,9 @@ class SimulatorNode(ManagedNode):
         if missing := set(self.simulation.robot.joint_names) - set(trajectory.names):
             raise ValueError(f"the trajectory lacks {', '.join(sorted(missing))}; is it meant for another robot?")
         self.simulation.set_joint_trajectory(trajectory)
+
+    def _on_opening(self, message: Float64) -> None:
+        self.simulation.open_gripper(message.data)
 
     # --- the thread in which the world lives
 
@@ -142,6 +151,8 @@ class SimulatorNode(ManagedNode):
             elif halt.wait(max(0.0, -behind_s)):
                 return
             self._take_trajectory()
+            if self._take_opening is not None:
+                self._take_opening()
             self.simulation.advance(TICK_S)
             self._say(step)
 

@@ -13,6 +13,7 @@ from gaze_vlm_ros.types import NS_PER_S
 GAZE_NEAR_NS = 50_000_000
 HELD_NS = NS_PER_S
 """Predictions and attention are shown for at most this long: then they are history, not the present."""
+_WITH = {"pointing": "at", "helping": "with"}
 TRUTH_NEAR_NS = NS_PER_S // 4
 
 
@@ -74,7 +75,7 @@ class SceneLookup:
         state = _newest(self._run.assist, self._assist_ns, stamp_ns, HELD_NS)
         if state is None:
             return ""
-        target = f" at the {state.target}" if state.target and state.name == "pointing" else ""
+        target = f" {_WITH[state.name]} the {state.target}" if state.target and state.name in _WITH else ""
         return f"robot: {state.name}{target}" + (f" ({state.limited_by})" if state.limited_by else "")
 
 
@@ -86,7 +87,7 @@ def agreement(scene: Scene) -> int:
     """How much of the story one picture tells: the higher, the better it stands for its run."""
     right = sum(bool(line.truth) and line.said == line.truth for line in scene.lines)
     said = sum(bool(line.said) and not line.is_foreign for line in scene.lines)
-    pointing = scene.robot.startswith("robot: pointing")
+    pointing = scene.robot.startswith(("robot: pointing", "robot: helping"))
     return 4 * right + 2 * said + 2 * (scene.gaze_px is not None) + 2 * (scene.attention is not None) + pointing
 
 

@@ -24,7 +24,8 @@ def summarise(run: Run, extra: dict) -> dict:
     """
     rollouts = extra.get("rollouts") or {}
     activity, event, target = activity_accuracy(run), event_accuracy(run), target_accuracy(run)
-    pointed = pointed_in_time(run)
+    brought = _brought(run)
+    pointed = None if brought else pointed_in_time(run)
     ages = {name: percentiles(np.array(log.age_ns) / 1e6) for name, log in sorted(run.topics.items()) if log.same_clock}
     movements = Counter(movement.kind for movement in run.eye_movements)
     return {
@@ -46,10 +47,20 @@ def summarise(run: Run, extra: dict) -> dict:
         "rollouts": rollouts or None,
         "gaze_target": target and {"label": target[0].as_dict(), "error_mm": percentiles(np.array(target[1]) * 1e3)},
         "pointed_in_time": pointed and pointed.as_dict(),
+        "brought": brought,
         "drops": drops(run),
         "robot": _robot(run),
         "versions": {**_versions(run), **extra.get("versions", {})},
     }
+
+
+_BROUGHT = {
+    "waited_for": "things waited for",
+    "by_robot": "brought by the robot",
+    "by_somebody_else": "given by somebody else",
+    "ahead": "brought ahead",
+}
+"""Figure of the report -> what the simulator calls it in its diagnostics."""
 
 
 def percentiles(values: Sequence[float]) -> dict | None:
@@ -93,6 +104,14 @@ def changes(states: Sequence) -> list:
         ):
             kept.append(state)
     return kept
+
+
+def _brought(run: Run) -> dict | None:
+    """What a simulated wearer could not reach and what became of it; None where it was not counted."""
+    said = run.diagnostics.get("simulator", {}).get("values", {})
+    if not _BROUGHT.values() <= said.keys():
+        return None
+    return {key: int(said[name]) for key, name in _BROUGHT.items()} | {"waited_s": float(said["waited [s]"])}
 
 
 def _robot(run: Run) -> dict:

@@ -9,6 +9,7 @@ from typing import Any
 from gaze_vlm_ros.errors import GazeVlmError
 
 TOKENIZERS = ("pyramid", "foveated", "uniform")
+HELP = ("HandOver", "Bring")
 PATTERN_PX = 288
 """Pixels to a side of the uniform picture, and of what the foveated pattern covers."""
 
@@ -26,7 +27,7 @@ class FoveatedConfig:
     ``tokenizer`` says what becomes of the views: "pyramid" (EyeRobot, arXiv 2506.10968), "foveated" or "uniform"
     (Look, Focus, Act, arXiv 2507.15833: 20 or 324 tokens); ``encoder_blocks`` of self-attention follow the patch
     encoder. ``memory_steps`` is the window of the eye's attention, ``chunk_steps`` at ``chunk_hz`` what the hand
-    predicts, ``ensemble_rate`` the constant of temporal ensembling.
+    predicts, ``ensemble_rate`` the constant of temporal ensembling. ``helps_by``: the task that help with a thing is.
     """
 
     name: str = "foveated"
@@ -49,8 +50,11 @@ class FoveatedConfig:
     chunk_hz: float = 30.0
     chunk_steps: int = 30
     ensemble_rate: float = 0.01
+    helps_by: str = "HandOver"
 
     def __post_init__(self) -> None:
+        if self.helps_by not in HELP:
+            raise PolicyError(f"helps_by must be one of {', '.join(HELP)}, got {self.helps_by!r}")
         if self.tokenizer not in TOKENIZERS:
             raise PolicyError(f"tokenizer must be one of {', '.join(TOKENIZERS)}, got {self.tokenizer!r}")
         for name in ("joints", "window_px", "patch_px", "dim", "heads", "eye_blocks", "hand_blocks", "memory_steps"):

@@ -64,12 +64,14 @@ class Runner:
         proprio: np.ndarray,
         t: float,
         known: np.ndarray | None = None,
+        known_spread_m: float = _KNOWN_M,
     ) -> StepOutput:
         """One step of the eye, at ``t`` [s], which must grow from step to step.
 
         ``views`` (3, S, S, 3) uint8, fine to coarse, as ``RobotEye.render`` gives them; ``eye_direction`` (3,) unit
         vector [base frame]; ``proprio`` (J,) joint positions [rad] and opening. ``known`` (2, 7) are places that the
-        hand is to work by instead of those that it sees, as where they are measured otherwise. Raises PolicyError for
+        hand is to work by instead of those that it sees, as where they are measured otherwise, with a mean error of
+        ``known_spread_m`` per axis. Raises PolicyError for
         input of another shape, not finite, or out of order.
         """
         policy = self.policy
@@ -87,7 +89,7 @@ class Runner:
         self._places.carry(tool_m, float(np.arctan2(tool_R[1, 0], tool_R[0, 0])), float(proprio[-1]))
         joined, spread_m = self._places.update(places[0].numpy(), spread[0].exp().numpy(), passed_s)
         if known is not None:
-            joined, spread_m = np.asarray(known, np.float32), np.full(len(known), _KNOWN_M, np.float32)
+            joined, spread_m = np.asarray(known, np.float32), np.full(len(known), known_spread_m, np.float32)
         known_by = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
         chunk = policy.absolute(policy.move(posture, *known_by, text, told.tool), posture)[0].numpy()
         if self._is_waiting(t, np.asarray(proprio, np.float32), float(spread_m[0])):

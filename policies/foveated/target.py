@@ -17,8 +17,10 @@ INSTRUCTIONS = {
     "Towel": "put the towel on the tray",
     "Wipe": "wipe the stains with the brush",
     "HandOver": "hand over the {thing}",
+    "Bring": "bring the {thing}",
 }
-"""What each task of ``sim.tasks`` is called when a policy is asked for it; {thing} is the kind that is asked for."""
+"""What each task of ``sim.tasks``, and bringing in the kitchen, is called when a policy is asked for it; {thing} is the
+kind that is asked for."""
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 
 from gaze_vlm_ros.errors import GazeVlmError
+from gaze_vlm_ros.language import OBJECT_KINDS
 from gaze_vlm_ros.policies.arm import ArmModel
 from gaze_vlm_ros.policies.assist import AssistDecision
 from gaze_vlm_ros.policies.choice import Choice, Chooser
-from gaze_vlm_ros.policies.courtesy import Courtesy, CourtesySettings
-from gaze_vlm_ros.policies.memory import KnownThing, MemorySettings, ThingMemory
+from gaze_vlm_ros.policies.courtesy import Courtesy
+from gaze_vlm_ros.policies.handing import handing_point, is_in_reach
+from gaze_vlm_ros.policies.memory import KnownThing, ThingMemory
+from gaze_vlm_ros.policies.motion import Motion
+from gaze_vlm_ros.policies.skills.settings import SkillSettings
 from gaze_vlm_ros.policies.skills.skill import VIEWS_SHAPE, Look, Skill, SkillError
+from gaze_vlm_ros.policies.ways import Ways
 from gaze_vlm_ros.types import (
     NS_PER_S,
     AssistMode,
@@ -27,26 +32,7 @@ from gaze_vlm_ros.types import (
 
 _POINTS_S = np.arange(1, 7) / 30.0
 """So far ahead a command reaches; the last point is at rest."""
-
-
-@dataclass(frozen=True)
-class SkillSettings:
-    """``eye_hz``: steps of the skill. ``moved_m``: a thing that is elsewhere by more starts the skill anew.
-    ``changes`` choices within ``changes_s`` contradict one another. ``eye_off_m``: how far the eye may be from where
-    the skill expects it. Ages and speeds as in ``AssistSettings``.
-    """
-
-    memory: MemorySettings = field(default_factory=lambda: MemorySettings(max_age_s=5.0))
-    courtesy: CourtesySettings = field(default_factory=CourtesySettings)
-    eye_hz: float = 15.0
-    speed: float = 0.9
-    moved_m: float = 0.03
-    changes: int = 4
-    changes_s: float = 3.0
-    eye_off_m: float = 0.05
-    eye_max_age_s: float = 0.3
-    joints_max_age_s: float = 0.2
-    table_clearance_m: float = 0.0
+_TOLERANCE_RAD = 0.15
 
 
 class SkillAssist:
@@ -79,8 +65,11 @@ class SkillAssist:
         self._joints_problem = "no joint states yet"
         self._look: Look | None = None
         self._look_problem = "the robot's eye has not been seen yet"
-        self._run: tuple[str, np.ndarray] | None = None
-        self._stepped_ns = 0
+        self._run: tuple[str, np.ndarray, np.ndarray | None] | None = None
+        self._stepped_ns = self._helped_last_ns = 0
+        self._motion = Motion(arm, settings.speed, _TOLERANCE_RAD)
+        self._ways = Ways(arm, self._motion, self._courtesy)
+        self._measured_opening: float | None = None
         self._chosen: deque[tuple[int, str]] = deque()
 
     # --- what comes in
@@ -106,6 +95,7 @@ class SkillAssist:
             self._joints_problem = "joint states are not numbers"
             return
         self._joints = JointState(joints.stamp_ns, names, position, velocity)
+        self._measured_opening = self.arm.opening_of(joints)
 
     def on_look(self, look: Look) -> None:
         """What the eye sees; pictures of another camera are not used, and ``AssistState.limited_by`` says so."""
@@ -128,15 +118,21 @@ class SkillAssist:
             self._run = None
             state = AssistState(now_ns, AssistMode.BLOCKED, reason="Where the arm is is not known.", limited_by=problem)
             return AssistDecision(None, state)
+        self._motion.update(joints, now_ns)
         choice = self._chooser.choose(now_ns, self.memory, self._courtesy.wearer(now_ns))
+        if self._is_under_way:
+            choice = replace(choice, label=self._run[0], reason=f"The {self._run[0]} is on its way.")
         distance, part = self._courtesy.nearest([self.arm.kinematics.link_points(joints.position_rad)], now_ns)
         if self._courtesy.update(distance):
             limit = f"the wearer's {part} is near"
             return self._still(now_ns, AssistMode.YIELDING, choice, "The arm keeps out of the wearer's way.", limit)
         if not choice.label:
-            return self._still(now_ns, AssistMode.IDLE, choice, choice.reason, "")
+            return self._rest(now_ns, choice)
         thing = self.memory.find(choice.label, now_ns)
+        if self._is_in_reach(thing, now_ns):
+            return self._rest(now_ns, replace(choice, reason=f"The {choice.label} is within the wearer's reach."))
         problem = self._contradiction(choice.label, now_ns) or self._unfit(choice.label, thing, now_ns)
+        problem = self._unseen(now_ns) if self._is_under_way else problem or self._unseen(now_ns)
         if problem:
             return self._still(now_ns, AssistMode.BLOCKED, choice, choice.reason, problem, thing)
         self.helped_s += 0.0 if helped_ns is None else (now_ns - helped_ns) / NS_PER_S
@@ -163,6 +159,10 @@ class SkillAssist:
         above = np.maximum(thing.position_m, [-np.inf, -np.inf, box.lower_m[2]])
         if (outside := box.outside_m(above)) > 0.0:
             return f"the {label} is out of reach: {outside:.2f} m outside the workspace"
+        return ""
+
+    def _unseen(self, now_ns: int) -> str:
+        """What is wrong with what the skill's eye sees; "" for nothing."""
         if self.skill.eye_m is None:
             return ""
         if self._look is None or self._look_problem:
@@ -170,14 +170,18 @@ class SkillAssist:
         age_s = (now_ns - self._look.stamp_ns) / NS_PER_S
         return f"what the robot's eye sees is {age_s:.1f} s old" if age_s > self.settings.eye_max_age_s else ""
 
-    def _help(self, now_ns: int, choice: Choice, thing: KnownThing) -> AssistDecision:
-        moved = self._run is not None and np.linalg.norm(self._run[1] - thing.position_m) > self.settings.moved_m
+    @property
+    def _is_under_way(self) -> bool:
+        """What the gripper holds is brought first, and what was let go of is left in peace."""
+        return self._run is not None and self.skill.brings and self.skill.under_way
+
+    def _help(self, now_ns: int, choice: Choice, thing: KnownThing | None) -> AssistDecision:
         try:
-            if self._run is None or self._run[0] != choice.label or moved:
-                self.skill.reset(choice.label, thing.position_m)
-                self._run, self._stepped_ns = (choice.label, thing.position_m), 0
+            if not self._is_under_way and (problem := self._begin(choice.label, thing, now_ns)):
+                return self._still(now_ns, AssistMode.BLOCKED, choice, choice.reason, problem, thing)
             if now_ns - self._stepped_ns >= (1.0 / self.settings.eye_hz - 0.005) * NS_PER_S:
-                asked = np.append(self._joints.position_rad, self.opening)
+                opening = self.opening if self._measured_opening is None else self._measured_opening
+                asked = np.append(self._joints.position_rad, opening)
                 self.eye_action = self.skill.step(self._look, asked, now_ns / NS_PER_S)
                 self._stepped_ns = now_ns
                 self.eye_steps += 1
@@ -187,8 +191,49 @@ class SkillAssist:
         if problem := self._unreachable(wanted):
             return self._still(now_ns, AssistMode.BLOCKED, choice, choice.reason, problem, thing)
         self.opening = float(np.clip(wanted[0, -1], 0.0, 1.0))
-        state = self._state(now_ns, AssistMode.POINTING, choice, choice.reason, "", thing)
+        self._motion.drop()
+        self._helped_last_ns = now_ns
+        if self.skill.done:
+            self.memory.put(choice.label, self._run[2], now_ns)
+            self._run = None
+        state = self._state(now_ns, AssistMode.HELPING, choice, choice.reason, "", thing)
         return AssistDecision(self._trajectory(wanted[:, :-1], now_ns), state)
+
+    def _is_in_reach(self, thing: KnownThing | None, now_ns: int) -> bool:
+        """Whether there is nothing left to bring."""
+        if not self.skill.brings or self._is_under_way or thing is None:
+            return False
+        wearer = self._courtesy.wearer(now_ns)
+        return wearer is not None and is_in_reach(thing.position_m, wearer)
+
+    def _begin(self, label: str, thing: KnownThing, now_ns: int) -> str:
+        """Starts the skill where it is not at work on this very thing, here; "" or what forbids it."""
+        at_it = self._run is not None and self._run[0] == label
+        if at_it and np.linalg.norm(self._run[1] - thing.position_m) <= self.settings.moved_m:
+            return ""
+        goal_m = None
+        if self.skill.brings:
+            wearer = self._courtesy.wearer(now_ns)
+            if wearer is None:
+                return "where the wearer is is not known"
+            things = [thing for thing in self.memory.things(now_ns) if thing.label in OBJECT_KINDS]
+            others = [other.position_m for other in things if other.label != label]
+            goal_m = handing_point(thing.position_m, wearer, others, self.arm.robot.workspace)
+            if goal_m is None:
+                return f"there is no room for the {label} within the wearer's reach"
+        self.skill.reset(label, thing.position_m, goal_m)
+        self._run, self._stepped_ns = (label, thing.position_m, goal_m), 0
+        return ""
+
+    def _rest(self, now_ns: int, choice: Choice) -> AssistDecision:
+        """Stays, and a while after help goes home."""
+        home = self.arm.robot.home_rad
+        waited_s = (now_ns - self._helped_last_ns) / NS_PER_S
+        if not self._helped_last_ns or waited_s < self.settings.home_after_s or self._ways.go(home, now_ns):
+            return self._still(now_ns, AssistMode.IDLE, choice, choice.reason, "")
+        self._run = None
+        state = self._state(now_ns, AssistMode.IDLE, choice, choice.reason, "", None)
+        return AssistDecision(self._motion.command(now_ns), state)
 
     def _unreachable(self, wanted: np.ndarray) -> str:
         if not np.isfinite(wanted).all():
@@ -224,9 +269,10 @@ class SkillAssist:
         limited_by: str,
         thing: KnownThing | None = None,
     ) -> AssistDecision:
-        """The arm stays where it is; what was under way begins anew later. What was being helped with counts as under
-        way while it is only not seen, so that its going is told as such."""
-        if mode is not AssistMode.BLOCKED:
+        """The arm stays where it is; what was begun begins anew later, but for what is in the gripper. What was being
+        helped with counts as begun while it is only not seen, so that its going is told as such."""
+        self._motion.drop()
+        if mode is not AssistMode.BLOCKED and not self._is_under_way:
             self._run = None
         elif self._run is not None:
             self._stepped_ns = 0
@@ -250,28 +296,3 @@ class SkillAssist:
     ) -> AssistState:
         position = np.full(3, np.nan) if thing is None else thing.position_m
         return AssistState(now_ns, mode, choice.label, position, reason, limited_by, choice.prediction_stamp_ns)
-
-
-class RefusedSkill:
-    """Stands in for a skill that cannot be used: says why, and never moves. Fed and stepped as ``SkillAssist``."""
-
-    eye_action: int | None = None
-    opening = 1.0
-    eye_steps, helped_s = 0, 0.0
-
-    def __init__(self, problem: str) -> None:
-        self._problem = problem
-
-    def on_prediction(self, prediction: Prediction) -> None: ...
-
-    def on_gaze_target(self, target: GazeTarget) -> None: ...
-
-    def on_wearer(self, wearer: WearerState) -> None: ...
-
-    def on_joint_state(self, joints: JointState) -> None: ...
-
-    def on_look(self, look: Look) -> None: ...
-
-    def step(self, now_ns: int) -> AssistDecision:
-        state = AssistState(now_ns, AssistMode.BLOCKED, reason="The policy cannot be used.", limited_by=self._problem)
-        return AssistDecision(None, state)

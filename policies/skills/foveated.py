@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy, Runner, TargetToken, instruction
-from gaze_vlm_ros.policies.skills.skill import Look, SkillError
+from gaze_vlm_ros.policies.skills.skill import Look, Skill, SkillError
 from gaze_vlm_ros.robots.description import RobotDescription
 
 TASK = "HandOver"
 """The task whose instruction names a thing: that is what help with a thing is."""
 
 
-class FoveatedSkill:
+class FoveatedSkill(Skill):
     """A ``FoveatedPolicy`` that is asked for things. Raises SkillError where it was trained for another robot."""
 
     def __init__(self, policy: FoveatedPolicy, robot: RobotDescription, task: str = TASK) -> None:
@@ -30,7 +30,7 @@ class FoveatedSkill:
     def load(cls, folder: Path, robot: RobotDescription) -> FoveatedSkill:
         return cls(FoveatedPolicy.load(folder), robot)
 
-    def reset(self, label: str, position_m: np.ndarray) -> None:
+    def reset(self, label: str, position_m: np.ndarray, goal_m: np.ndarray | None = None) -> None:
         self._runner.reset(TargetToken.of(instruction(self._task, label), position_m))
 
     def step(self, look: Look | None, joints: np.ndarray, time_s: float) -> int | None:

@@ -30,7 +30,7 @@ _STEPS = 2
 """Actions asked for at each step of the eye, which is half as fast."""
 
 
-class LeRobotSkill:
+class LeRobotSkill(Skill):
     """An ACT or diffusion policy that LeRobot saved, fed with the eye's levels, joints and the thing's position.
 
     Its features have to be among ``observation.state`` (joints, or joints and opening), ``observation.images.eye_*``
@@ -70,7 +70,7 @@ class LeRobotSkill:
             )
         self._joints = joints
 
-    def reset(self, label: str, position_m: np.ndarray) -> None:
+    def reset(self, label: str, position_m: np.ndarray, goal_m: np.ndarray | None = None) -> None:
         self._policy.reset()
         self._target_m = np.asarray(position_m, dtype=np.float32)
         self._actions = []

@@ -30,14 +30,25 @@ class Look:
 class Skill(Protocol):
     """One trained policy. ``eye_m`` (3,) is where it expects the robot's eye in the base; None where it has none.
 
-    ``joints`` are positions [rad] in the robot's order, then the gripper's opening, 0 closed .. 1 open.
+    ``joints`` are positions [rad] in the robot's order, then the gripper's opening, 0 closed .. 1 open. A skill that
+    ``brings`` is told where to; ``holding``: the gripper has the
+    thing; ``done``: it stands where it was to go, and the hand has withdrawn.
     """
 
     name: str
     eye_m: np.ndarray | None
+    brings: bool = False
+    holding: bool = False
+    done: bool = False
 
-    def reset(self, label: str, position_m: np.ndarray) -> None:
-        """A new episode with the thing ``label`` at ``position_m`` (3,)."""
+    @property
+    def under_way(self) -> bool:
+        """The thing is in the gripper, or was let go of a moment ago."""
+        return self.holding
+
+    def reset(self, label: str, position_m: np.ndarray, goal_m: np.ndarray | None = None) -> None:
+        """A new episode with the thing ``label`` at ``position_m`` (3,), to be brought to ``goal_m`` (2,) on the
+        table where the skill ``brings``."""
 
     def step(self, look: Look | None, joints: np.ndarray, time_s: float) -> int | None:
         """One step of the eye at ``time_s``, which rises; what the eye should do next (0..24), None for nothing."""

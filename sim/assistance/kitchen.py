@@ -8,6 +8,7 @@ import numpy as np
 
 from gaze_vlm_ros.geometry.transforms import invert_transform
 from gaze_vlm_ros.language import TABLE
+from gaze_vlm_ros.sim.assistance.gripper import Gripper
 from gaze_vlm_ros.sim.assistance.reach import ArmsReach, LimitedIntentions, LimitedScene, everyday_grammar
 from gaze_vlm_ros.sim.assistance.wearer import AssistedWearer
 from gaze_vlm_ros.sim.eyes import Eyes
@@ -20,6 +21,8 @@ from gaze_vlm_ros.sim.wearer import Person
 _SHOULDERS_M = np.array([[0.2, 0.0, -0.24], [-0.2, 0.0, -0.24]])
 _VIEW_M = np.array([1.1, 0.6])
 """Width and height of what an idle wearer looks about in."""
+_FINGERS_M = np.array([0.02, 0.02, 0.02])
+"""So far about a thing the fingers still reach it."""
 _STREAM = 20
 """Numbers of the random streams that a ``Simulation`` does not use."""
 
@@ -49,6 +52,7 @@ class AssistedKitchen(Simulation):
         config = replace(config or SimulationConfig(), seed=seed, mount="far", posture="seated")
         super().__init__(config)
         self.scenario = scenario
+        self.gripper = Gripper(self._grasp, self.let_go)
         self._lifted: tuple[str, np.ndarray] | None = None
         self._due_s = 0.0
         rng = [np.random.default_rng([seed, _STREAM + stream]) for stream in range(5)]
@@ -103,8 +107,12 @@ class AssistedKitchen(Simulation):
     # --- what others do for the wearer
 
     def spot_for(self, thing: str) -> np.ndarray:
-        """Centre (3,) of ``thing`` where it is best brought to: the nearest free spot in the wearer's reach that is
-        away from the hands. Raises NoRoomError where there is none."""
+        """Centre (3,) of ``thing`` where it is best brought to. Raises NoRoomError where there is no such spot."""
+        return self.free_spot_near(thing, self.scene.position_of(thing))
+
+    def free_spot_near(self, thing: str, near_m: np.ndarray) -> np.ndarray:
+        """Centre (3,) of ``thing`` on the free spot nearest to ``near_m`` (3,) in the wearer's reach that is away from
+        the hands, where the robot comes. Raises NoRoomError where there is none."""
         hands = np.array([self.wearer.hand_m, self.wearer.world_T_left_hand()[:3, 3]])
         base_m, scenario = self.layout.mount.position_m, self.scenario
 
@@ -113,7 +121,7 @@ class AssistedKitchen(Simulation):
             far = np.linalg.norm(spots_m[:, :2] - base_m[:2], axis=1) > scenario.robot_m
             return (apart > scenario.apart_m).all(axis=1) & ~far
 
-        return self.scene.spot_on(thing, TABLE, self.scene.position_of(thing), allowed)
+        return self.scene.spot_on(thing, TABLE, near_m, allowed)
 
     def bring(self, thing: str) -> None:
         """Somebody has brought ``thing`` into the wearer's reach."""
@@ -125,6 +133,27 @@ class AssistedKitchen(Simulation):
         """From now on ``thing`` goes with the robot's tool, and touches nothing."""
         set_touching(self.model, thing, False)
         self._lifted = thing, invert_transform(self.arm.world_T_tool())[:3] @ [*self.scene.position_of(thing), 1.0]
+
+    def open_gripper(self, opening: float) -> None:
+        """Tells the fingers to go to ``opening`` (0 closed .. 1 open); what they close about is lifted."""
+        self.gripper.want(opening)
+        self.arm.open_fingers(opening)
+
+    def between_fingers(self) -> str:
+        """The thing about whose box the tool point is, of several the one with the nearest middle; "" for none."""
+        tool, found = self.arm.world_T_tool()[:3, 3], []
+        for thing in self.things:
+            pose = self.scene.pose_of(thing)
+            half = self.layout.look_of(thing).half_extents + _FINGERS_M
+            in_thing = pose[:3, :3].T @ (tool - pose[:3, 3])
+            if thing != self.wearer.carried and (np.abs(in_thing) <= half).all():
+                found.append((float(np.linalg.norm(in_thing)), thing))
+        return min(found)[1] if found else ""
+
+    def _grasp(self) -> bool:
+        if thing := self.between_fingers():
+            self.lift(thing)
+        return bool(thing)
 
     def let_go(self) -> None:
         if self._lifted is not None:
@@ -143,6 +172,10 @@ class AssistedKitchen(Simulation):
                 self.wearer.viewing = None
             super().advance(TICK_S)
             self._due_s -= TICK_S
+            self.gripper.advance(TICK_S)
+            if self.lifted and self.lifted == self.wearer.carried:
+                self.let_go()
+                self.gripper.lost()
             if self._lifted is not None:
                 self._carry_lifted(*self._lifted)
 

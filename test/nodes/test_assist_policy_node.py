@@ -171,7 +171,7 @@ def test_a_trained_policy_moves_eye_and_arm_for_what_was_asked_for(spin, folder)
     node, arm, eye = bring_up(spin, folder)
     goal, feedback = ask(spin, arm, "mug")
     assert goal.accepted
-    helping = AssistState.POINTING
+    helping = AssistState.HELPING
     assert spin(arm, lambda: any(m.feedback.state.mode == helping for m in feedback)), arm.states[-1].limited_by
     assert spin(arm, lambda: len(eye.commands) > 3)
     assert spin(arm, lambda: arm.figure("eye [Hz]") > 1 and arm.figure("hand [Hz]") > 1), arm.figures

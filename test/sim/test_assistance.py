@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from gaze_vlm_ros.sim.assistance import AssistedKitchen, Scenario
+from gaze_vlm_ros.sim.assistance import AssistedKitchen, LiveKitchen, Scenario, live
+from gaze_vlm_ros.sim.assistance.gripper import HELD, Gripper
 from gaze_vlm_ros.sim.assistance.reach import ArmsReach, everyday_grammar
+from gaze_vlm_ros.sim.simulation import SimulationConfig
 
 SEED = 4_000_001
 PERIOD_S = 0.048
@@ -106,3 +108,86 @@ def test_an_idle_wearer_wants_nothing_and_looks_about():
     np.testing.assert_allclose(kitchen.wearer.hand_m, hand_m)
     assert np.std(points, axis=0)[0] > 0.05 and kitchen.wearer.finished == 0
     kitchen.close()
+
+
+class TestGripper:
+    def closed_about(self, thing):
+        calls = []
+        gripper = Gripper(lambda: calls.append("grasp") or thing, lambda: calls.append("release"))
+        gripper.want(0.0)
+        for _ in range(100):
+            gripper.advance(0.01)
+        return gripper, calls
+
+    def test_fingers_stop_at_what_they_hold_and_let_go_once(self):
+        gripper, calls = self.closed_about(thing=True)
+        assert gripper.opening == HELD and calls == ["grasp"]
+        gripper.want(1.0)
+        for _ in range(100):
+            gripper.advance(0.01)
+        assert gripper.opening == 1.0 and calls == ["grasp", "release"]
+
+    def test_fingers_about_nothing_close_and_release_nothing(self):
+        gripper, calls = self.closed_about(thing=False)
+        assert gripper.opening == 0.0
+        gripper.want(1.0)
+        gripper.advance(2.0)
+        assert calls == ["grasp"]
+
+    def test_what_was_taken_is_not_let_go_of_again(self):
+        gripper, calls = self.closed_about(thing=True)
+        gripper.lost()
+        gripper.want(1.0)
+        gripper.advance(2.0)
+        assert calls == ["grasp"]
+
+    @pytest.mark.parametrize("opening", [-0.1, 1.1, float("nan")])
+    def test_an_opening_that_cannot_be_is_refused(self, opening):
+        with pytest.raises(ValueError, match=r"lies in 0\.\.1"):
+            Gripper(lambda: False, lambda: None).want(opening)
+
+
+def test_fingers_lift_what_is_between_them_and_nothing_else(kitchen):
+    thing = kitchen.far_things()[0]
+    assert kitchen.between_fingers() == ""
+    _put_at_tool(kitchen, thing)
+    assert kitchen.between_fingers() == thing
+    kitchen.open_gripper(0.0)
+    for _ in range(20):
+        _put_at_tool(kitchen, thing)
+        kitchen.advance(PERIOD_S)
+    assert kitchen.lifted == thing
+    kitchen.open_gripper(1.0)
+    until(kitchen, lambda: kitchen.lifted == "", limit_s=kitchen.time_s + 2.0)
+
+
+def _put_at_tool(kitchen, thing):
+    if not kitchen.lifted:
+        kitchen.data.joint(f"{thing}/free").qpos[:3] = kitchen.arm.world_T_tool()[:3, 3]
+        kitchen.data.body(thing).xpos[:] = kitchen.arm.world_T_tool()[:3, 3]
+
+
+class TestLiveKitchen:
+    @pytest.fixture
+    def live_kitchen(self):
+        made = LiveKitchen(SimulationConfig(seed=SEED))
+        yield made
+        made.close()
+
+    def test_what_the_robot_brings_is_counted(self, live_kitchen):
+        until(live_kitchen, lambda: live_kitchen.wearer.want)
+        live_kitchen.bring(live_kitchen.wearer.want)
+        until(live_kitchen, lambda: live_kitchen.wearer.want == "")
+        waits = live_kitchen.waits
+        assert (waits.things, waits.served, waits.given) == (1, 1, 0) and waits.waited_s > 0.0
+        assert waits.figures()["brought by the robot"] == "1"
+
+    def test_somebody_else_gives_what_does_not_come(self, live_kitchen, monkeypatch):
+        monkeypatch.setattr(live, "PATIENCE_S", 1.0)
+        until(live_kitchen, lambda: live_kitchen.waits.given)
+        until(live_kitchen, lambda: live_kitchen.wearer.want == "")
+        assert live_kitchen.waits.served == 0 and live_kitchen.waits.waited_s == pytest.approx(1.0, abs=0.8)
+
+    def test_fingers_are_among_the_joints(self, live_kitchen):
+        joints = live_kitchen.joint_state()
+        assert joints.names[-3:] == tuple(live_kitchen.robot.gripper_rad) and len(joints.position_rad) == 9

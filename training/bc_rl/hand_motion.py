@@ -79,9 +79,12 @@ def train_motion(
     loop: LoopSettings,
     folder: Path,
     settings: MotionSettings = MotionSettings(),
+    keeps_scales: bool = False,
 ) -> Position:
-    """Trains ``policy.motion``; resumes what ``folder`` holds. Every other weight stays as it is."""
-    normalise(policy, training)
+    """Trains ``policy.motion``; resumes what ``folder`` holds. Every other weight stays as it is, and with
+    ``keeps_scales`` those by which joints are scaled, too, which the sight has learnt by."""
+    if not keeps_scales:
+        normalise(policy, training)
     for name, parameter in policy.named_parameters():
         parameter.requires_grad = name.startswith("motion.")
     checked = torch.linspace(0, len(validation) - 1, min(_CHECKED, len(validation))).long()

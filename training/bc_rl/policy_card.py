@@ -11,8 +11,8 @@ from gaze_vlm_ros.training.provenance import Stage
 CARD = "README.md"
 
 
-def write_card(folder: Path, policy: FoveatedPolicy, stages: list[Stage]) -> None:
-    """Writes ``README.md`` beside the weights."""
+def write_card(folder: Path, policy: FoveatedPolicy, stages: list[Stage], start: Path | None = None) -> None:
+    """Writes ``README.md`` beside the weights. ``start`` is the policy from which training began."""
     config = policy.config
     count = sum(parameter.numel() for parameter in policy.parameters())
     lines = [
@@ -20,6 +20,11 @@ def write_card(folder: Path, policy: FoveatedPolicy, stages: list[Stage]) -> Non
         "",
         f"An eye and a hand for robot `{config.robot}`, {count / 1e6:.2f} million parameters, trained in simulation on "
         "demonstrations of scripted experts. It has never moved a real robot.",
+        *(
+            (f"What the stages below did not train, and where they began, is of the policy `{start.name}`.",)
+            if start
+            else ()
+        ),
         "",
         "| stage | steps | seconds | demonstrations | data (sha256) | seed |",
         "|---|---|---|---|---|---|",
@@ -34,7 +39,7 @@ def write_card(folder: Path, policy: FoveatedPolicy, stages: list[Stage]) -> Non
     lines += [
         "",
         "Closed-loop figures: `evaluation.json` where it is there, made by "
-        "`python -m gaze_vlm_ros.training.evaluate_policy`.",
+        f"`python -m gaze_vlm_ros.training.{'evaluate_bring' if config.helps_by == 'Bring' else 'evaluate_policy'}`.",
         "",
         "## Configuration",
         "",

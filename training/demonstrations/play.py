@@ -12,6 +12,7 @@ from gaze_vlm_ros.sim.robot_eye import PanoramaBuilder
 from gaze_vlm_ros.sim.tasks import environment_id
 from gaze_vlm_ros.sim.tasks.bench import EYE_M
 from gaze_vlm_ros.sim.tasks.environment import TaskEnvironment
+from gaze_vlm_ros.training.demonstrations.log import StepLog
 from gaze_vlm_ros.training.demonstrations.places import places_of
 from gaze_vlm_ros.training.demonstrations.schema import Demonstration, encode
 
@@ -53,7 +54,7 @@ class Player:
         _, info = self._environment.reset(seed=seed)
         if rng.random() < self.options.wander:
             info = self._wander(info, rng)
-        log, coded, steps_seen = _Log(), [], []
+        log, coded, steps_seen = StepLog(), [], []
         builder = PanoramaBuilder(self._environment.episode.model) if self.options.panorama_every else None
         noise = _Noise(self.options, len(self._environment.robot.joint_names), rng)
         self._expert.reset()
@@ -85,7 +86,7 @@ class Player:
     def close(self) -> None:
         self._environment.close()
 
-    def _step(self, info: dict, noise: _Noise, log: _Log) -> tuple[dict, bool]:
+    def _step(self, info: dict, noise: _Noise, log: StepLog) -> tuple[dict, bool]:
         state = info["state"]
         wanted = self._expert.act(state)
         n = len(wanted) - 1
@@ -144,18 +145,3 @@ class _Noise:
         if self._left == 0:
             self._push = np.zeros(self._joints)
         return self._push + self._rng.normal(0.0, self._options.noise, self._joints)
-
-
-class _Log:
-    def __init__(self) -> None:
-        self._rows: list[dict[str, np.ndarray]] = []
-
-    @property
-    def steps(self) -> int:
-        return len(self._rows)
-
-    def add(self, **row) -> None:
-        self._rows.append({name: np.array(value, np.float32) for name, value in row.items()})
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        return {name: np.stack([row[name] for row in self._rows]) for name in self._rows[0]}

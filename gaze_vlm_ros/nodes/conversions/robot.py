@@ -28,6 +28,7 @@ from gaze_vlm_ros.types import NS_PER_S, AssistMode, AssistState, JointState, Jo
 _MODES = {
     AssistMode.IDLE: AssistStateMsg.IDLE,
     AssistMode.POINTING: AssistStateMsg.POINTING,
+    AssistMode.HELPING: AssistStateMsg.HELPING,
     AssistMode.YIELDING: AssistStateMsg.YIELDING,
     AssistMode.BLOCKED: AssistStateMsg.BLOCKED,
 }

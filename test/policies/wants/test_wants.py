@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gaze_vlm_ros.policies.memory import ThingMemory
-from gaze_vlm_ros.policies.wants import Evidence, WantChooser, WantDecision, WantError, WantWeights
+from gaze_vlm_ros.policies.wants import Evidence, Want, WantChooser, WantDecision, WantError, WantWeights
 from gaze_vlm_ros.policies.wants.evidence import GAZE_SPANS_S, NOTHING_FEATURES, THING_FEATURES, needed_thing
 from gaze_vlm_ros.types import NS_PER_S, GazeTarget, Hypothesis, Prediction, PredictionKind, WearerState
 
@@ -179,6 +179,23 @@ class TestChooser:
 
     def test_helps_with_what_is_out_of_the_wearers_reach_alone(self):
         assert self.chosen([0.2, 0.0, 0.1]) == "mug" and self.chosen([0.7, 0.0, 0.1]) == ""
+
+    def test_places_hands_and_walls_are_no_things_to_bring(self):
+        chooser, memory, far = WantChooser(SIMPLE), ThingMemory(), np.array([2.0, 0.0, 0.0])
+        for label in ("hand", "mat", "wall", "mug"):
+            memory.observe(GazeTarget(NS_PER_S, far, 1e-4 * np.eye(3), label))
+        seen = []
+        chooser.decision.step = lambda now_ns, things: seen.append(things) or Want("", 0.0, "")
+        chooser.choose(NS_PER_S, memory, None)
+        assert seen == [["mug"]]
+
+    def test_help_goes_on_for_a_while_though_the_wearer_looks_elsewhere(self):
+        chooser, memory = WantChooser(SIMPLE, linger_s=2.0), ThingMemory()
+        memory.observe(GazeTarget(0, np.array([2.0, 0.0, 0.0]), 1e-4 * np.eye(3), "mug"))
+        wants = iter([Want("mug", 0.9, "wanted"), Want("", 0.1, "no"), Want("", 0.1, "no")])
+        chooser.decision.step = lambda now_ns, things: next(wants)
+        labels = [chooser.choose(round(second * NS_PER_S), memory, None).label for second in (0.0, 1.9, 2.1)]
+        assert labels == ["mug", "mug", ""]
 
     def test_a_thing_at_the_hand_needs_no_help(self):
         assert self.chosen([0.2, 0.0, 0.1], hand_m=[0.25, 0.0, 0.1]) == ""
