@@ -66,8 +66,7 @@ def train_policy(plan: PolicyTraining) -> FoveatedPolicy:
     """Runs what is left of the stages; ``plan.out / "policy"`` gets the policy, its provenance and its card."""
     accelerator = _processes()
     torch.manual_seed(plan.seed)
-    name = "-".join(plan.tasks).lower() if len(plan.tasks) < len(EXPERTS) else "five-tasks"
-    config = FoveatedConfig(name=name, helps_by=BRING if BRING in plan.tasks else "HandOver")
+    config = FoveatedConfig(name=_name(plan.tasks), helps_by=BRING if BRING in plan.tasks else "HandOver")
     policy = FoveatedPolicy(config)
     if plan.start:
         policy.load_state_dict(FoveatedPolicy.load(plan.start).state_dict())
@@ -82,6 +81,11 @@ def train_policy(plan: PolicyTraining) -> FoveatedPolicy:
     write_card(folder, policy, stages, plan.start)
     say(f"policy: {folder}")
     return policy
+
+
+def _name(tasks: tuple[str, ...]) -> str:
+    shipped = {tuple(EXPERTS): "five-tasks", (BRING,): "bring"}
+    return shipped.get(tasks, "-".join(tasks))
 
 
 def _processes() -> Accelerator | None:

@@ -46,7 +46,7 @@ class AssistAction:
 
     def __init__(self, node: Node, chooser: AskedChooser, base_frame: str, brings: bool) -> None:
         self._node, self._chooser, self._base = node, chooser, base_frame
-        self._within_s, self._reason = BRINGS_WITHIN_S if brings else REACHES_WITHIN_S, ""
+        self._brings, self._reason = brings, ""
         self._goal: ServerGoalHandle | None = None
         self._done: Future | None = None
         self._server = ActionServer(
@@ -70,7 +70,7 @@ class AssistAction:
     async def _execute(self, goal: ServerGoalHandle) -> Assist.Result:
         self._goal, self._done = goal, Future(executor=self._node.executor)
         self._chooser.asked = goal.request.label
-        self._until_s, self._resting_since_s = time.monotonic() + self._within_s, float("inf")
+        self._until_s, self._resting_since_s = time.monotonic() + self._longest_s(), float("inf")
         problem = await self._done
         self._chooser.asked, self._goal, self._done = "", None, None
         if goal.is_cancel_requested:
@@ -80,6 +80,9 @@ class AssistAction:
         else:
             goal.succeed()
         return Assist.Result(success=not problem, message=problem or self._reason)
+
+    def _longest_s(self) -> float:
+        return BRINGS_WITHIN_S if self._brings else REACHES_WITHIN_S
 
     def step(self, state: AssistState, joints: JointState | None) -> None:
         """Feedback, and the goal's end where it has come."""

@@ -95,7 +95,7 @@ class SimulatorNode(ManagedNode):
         self._take_trajectory = self.inbox(
             JointTrajectory, names.CONTROLLER_TRAJECTORY, self._on_trajectory, qos.RESULT
         )
-        self._take_opening = None
+        self._take_opening = lambda: None
         if p.limited_reach:
             self._take_opening = self.inbox(Float64, names.POLICY_OPENING, self._on_opening, qos.RESULT)
         self._arming, self._is_armed = None, not p.arm_governor
@@ -151,8 +151,7 @@ class SimulatorNode(ManagedNode):
             elif halt.wait(max(0.0, -behind_s)):
                 return
             self._take_trajectory()
-            if self._take_opening is not None:
-                self._take_opening()
+            self._take_opening()
             self.simulation.advance(TICK_S)
             self._say(step)
 

@@ -109,7 +109,7 @@ def changes(states: Sequence) -> list:
 def _brought(run: Run) -> dict | None:
     """What a simulated wearer could not reach and what became of it; None where it was not counted."""
     said = run.diagnostics.get("simulator", {}).get("values", {})
-    if not _BROUGHT.values() <= said.keys():
+    if not set(_BROUGHT.values()) <= said.keys():
         return None
     return {key: int(said[name]) for key, name in _BROUGHT.items()} | {"waited_s": float(said["waited [s]"])}
 

@@ -17,6 +17,7 @@ REPORT = {
     "majority": {"activity": OTHER, "event": OTHER},
     "assist": {"success": RATE, "without_prediction": OTHER, "with_truth": RATE},
     "rollouts": {"activity_accuracy": OTHER, "event_accuracy": OTHER},
+    "brought": None,
     "age_ms": {"gaze_vlm/activity": {"p50": 90.0, "p95": 123.4, "max": 200.0, "n": 100}, "sim/truth": None},
 }
 
@@ -30,6 +31,12 @@ def test_the_headline_holds_run_rollouts_rivals_and_age(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 7 and lines[-1] == f"report: {tmp_path / 'report.html'}"
     assert lines[2].index(OTHER_SAID) == lines[3].index(OTHER_SAID) == lines[4].index(SAID), "in columns"
+
+
+def test_what_a_policy_brought_has_a_row_of_its_own():
+    brought = {"waited_for": 3, "by_robot": 2, "by_somebody_else": 1, "ahead": 1, "waited_s": 24.6}
+    rows = {row[0]: row[1:] for row in headline(REPORT | {"brought": brought})}
+    assert rows["brought by the robot"] == ("2 of 3 waited for, 1 more", "", "waited 25 s")
 
 
 @pytest.mark.parametrize("key", ["activity_accuracy", "event_accuracy", "pointed_in_time"])

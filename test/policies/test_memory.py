@@ -120,3 +120,12 @@ class TestDwell:
         memory.observe(seen([0.4, 0, 0], 1.5))
         assert memory.dwell_s("mug", round(1.5 * S)) == pytest.approx(0.5)
         assert memory.dwell_s("mug", 3 * S) == 0.0
+
+
+def test_what_the_robot_has_put_elsewhere_is_there_until_it_is_seen_elsewhere(memory):
+    memory.observe(seen([0.4, 0.0, 0.1]))
+    memory.put("mug", np.array([0.6, 0.2]), 2 * S)
+    np.testing.assert_allclose(memory.find("mug", 2 * S).position_m, [0.6, 0.2, 0.1])
+    for at_s in (3.0, 3.1):
+        memory.observe(seen([0.3, 0.3, 0.1], at_s))
+    np.testing.assert_allclose(memory.find("mug", 4 * S).position_m, [0.3, 0.3, 0.1])

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -11,7 +12,7 @@ from synthetic_run import PREDICTION_AGE_S, Recording, picture, write_run
 
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.recording.images import encode_jpeg
-from gaze_vlm_ros.report import ReportError, build_report
+from gaze_vlm_ros.report import ReportError, build_report, summary
 
 
 class Page(HTMLParser):
@@ -222,3 +223,16 @@ def test_no_figure_is_nan(report):
         return [leaf for item in value for leaf in leaves(item)] if isinstance(value, list) else [value]
 
     assert all(math.isfinite(leaf) for leaf in leaves(report[0]) if isinstance(leaf, float))
+
+
+def test_what_a_simulated_wearer_was_brought_is_read_from_the_simulators_words():
+    counts = {
+        "things waited for": "3",
+        "brought by the robot": "2",
+        "given by somebody else": "1",
+        "brought ahead": "1",
+    }
+    run = SimpleNamespace(diagnostics={"simulator": {"values": {**counts, "waited [s]": "24.6"}}})
+    wanted = {"waited_for": 3, "by_robot": 2, "by_somebody_else": 1, "ahead": 1, "waited_s": 24.6}
+    assert summary._brought(run) == wanted
+    assert summary._brought(SimpleNamespace(diagnostics={"simulator": {"values": {"frames not drawn": "0"}}})) is None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from demonstrations import TINY, demonstration
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
@@ -28,7 +29,7 @@ def test_all_stages_run_in_turn_and_a_phase_of_no_steps_is_left_out(demos, tmp_p
         return {"reward": 0.5, "elapsed_s": 61.0}
 
     monkeypatch.setattr(train_policy, "train_eye", looked)
-    monkeypatch.setattr(train_policy, "FoveatedConfig", lambda name: replace(TINY, name=name))
+    monkeypatch.setattr(train_policy, "FoveatedConfig", lambda **given: replace(TINY, **given))
     plan = train_policy.PolicyTraining(
         (demos,), (demos,), tmp_path / "run", tasks=("PressButton",), motion_minutes=0.001, sight_minutes=0.001,
         bc_rl_steps=0,
@@ -39,3 +40,18 @@ def test_all_stages_run_in_turn_and_a_phase_of_no_steps_is_left_out(demos, tmp_p
     assert made.config.name == "PressButton"
     card = (tmp_path / "run" / "policy" / "README.md").read_text()
     assert "following" in card and "bc-rl" not in card
+
+
+def test_a_policy_to_begin_from_keeps_what_is_not_trained(demos, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_policy, "FoveatedConfig", lambda **given: replace(TINY, **given))
+    start = FoveatedPolicy(TINY)
+    start.posture_scale += 0.5
+    start.save(tmp_path / "start")
+    plan = train_policy.PolicyTraining(
+        (demos,), (demos,), tmp_path / "run", tasks=("PressButton",), motion_minutes=0.001, sight_minutes=0.0,
+        search_steps=0, follow_steps=0, bc_rl_steps=0, start=tmp_path / "start",
+    )  # fmt: skip
+    made, before = train_policy.train_policy(plan).state_dict(), start.state_dict()
+    changed = {name.split(".")[0] for name in made if not torch.equal(made[name], before[name])}
+    assert changed == {"motion"}
+    assert "is of the policy `start`" in (tmp_path / "run" / "policy" / "README.md").read_text()
