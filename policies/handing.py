@@ -24,7 +24,7 @@ class HandingSettings:
     way from where the thing is; a hand with a thing that all but stands at its goal looks as if it had arrived."""
 
     reach_m: float = 0.58
-    apart_m: float = 0.20
+    apart_m: float = 0.23
     clear_m: float = 0.09
     inside_m: float = 0.02
     robot_m: float = 0.64

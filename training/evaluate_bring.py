@@ -32,19 +32,21 @@ from gaze_vlm_ros.types import NS_PER_S, AssistMode, GazeTarget
 HAND_HZ, EYE_EVERY = 30, 2
 FIRST_SEED = 20_000_000
 """No demonstration was recorded in these kitchens."""
+_FIXATION_S = 0.3
 _SAID_M = 0.015
 """How wrong a gaze target says that it may be, however wrong it is."""
 
 
 @dataclass(frozen=True)
 class BringTrial:
-    """``gaze_m``: standard deviation per axis of where a gaze says that a thing is, drawn once per thing. ``things``
-    are asked for in each kitchen at most, each for ``longest_s``."""
+    """``gaze_m``: standard deviation per axis of where a gaze says that a thing is, half of its variance drawn once per
+    thing and half for each fixation. ``things`` are asked for in each kitchen at most, each for ``longest_s``. A
+    ``blind`` eye sees black."""
 
     policy: str = "bring"
     things: int = 3
     longest_s: float = 25.0
-    gaze_m: float = 0.015
+    gaze_m: float = 0.035
     blind: bool = False
 
 
@@ -90,6 +92,7 @@ class _Round:
         self._assist = SkillAssist(load_skill(trial.policy, kitchen.robot), arm, self._chooser, SkillSettings())
         mount = kitchen.arm.world_T_base() @ make_transform(np.eye(3), EYE_M)
         self._eye = RobotEye(elevation_rad=-0.6, world_T_mount=mount)
+        self._fixates_until_s = 0.0
         self._views = np.zeros((3, 64, 64, 3), np.uint8)
 
     def play(self) -> list[Fetch]:
@@ -108,22 +111,29 @@ class _Round:
 
     def _fetch(self, thing: str) -> Fetch:
         at_m, began_s = self._middle(thing), self._kitchen.time_s
-        off_m = self._rng.normal(0.0, self._trial.gaze_m, 3)
+        off_m = self._draw_off()
         self._chooser.label = thing
         problems: dict[str, int] = {}
+        self._fixates_until_s = 0.0
 
         def stands_there() -> bool:
             away = np.linalg.norm(self._kitchen.arm.world_T_tool()[:3, 3] - self._kitchen.scene.position_of(thing))
             return bool(self._kitchen.in_reach(thing) and not self._kitchen.lifted and away > 0.1)
 
         while not stands_there() and self._kitchen.time_s - began_s < self._trial.longest_s:
-            self._tell(thing, off_m)
+            if self._kitchen.time_s >= self._fixates_until_s:
+                self._fixates_until_s = self._kitchen.time_s + _FIXATION_S
+                fixated_m = self._draw_off()
+            self._tell(thing, off_m + fixated_m)
             problem = self._step()
             problems[problem] = problems.get(problem, 0) + 1
         brought = stands_there()
         kept_by = "" if brought else max(problems, key=problems.get)
         took_s = self._kitchen.time_s - began_s if brought else float("nan")
         return Fetch(self._seed, thing, tuple(at_m.round(3).tolist()), brought, took_s, kept_by)
+
+    def _draw_off(self) -> np.ndarray:
+        return self._rng.normal(0.0, self._trial.gaze_m / np.sqrt(2.0), 3)
 
     def _run(self, seconds: float) -> None:
         for _ in range(round(seconds * HAND_HZ)):

@@ -200,7 +200,8 @@ def _marker(run: Run, recorded: RecordedMessage) -> None:
 
 def _diagnostics(run: Run, recorded: RecordedMessage) -> None:
     for status in recorded.message.status:
-        entry = run.diagnostics.setdefault(status.name, {"worst": 0, "worst_message": "", "values": {}})
+        name = status.name.removeprefix(f"{run.namespace}/")
+        entry = run.diagnostics.setdefault(name, {"worst": 0, "worst_message": "", "values": {}})
         level = int.from_bytes(status.level, "little") if isinstance(status.level, bytes) else int(status.level)
         if level > entry["worst"]:
             entry.update(worst=level, worst_message=status.message)

@@ -32,7 +32,8 @@ from gaze_vlm_ros.types import (
 
 _POINTS_S = np.arange(1, 7) / 30.0
 """So far ahead a command reaches; the last point is at rest."""
-_TOLERANCE_RAD = 0.15
+_TOLERANCE_RAD, _EMPTY = 0.15, 0.03
+"""How far the arm may be off its way home; fingers that have closed so far hold nothing."""
 
 
 class SkillAssist:
@@ -172,13 +173,18 @@ class SkillAssist:
 
     @property
     def _is_under_way(self) -> bool:
-        """What the gripper holds is brought first, and what was let go of is left in peace."""
-        return self._run is not None and self.skill.brings and self.skill.under_way
+        """What the gripper closes about or holds is brought first, and what was let go of is left in peace."""
+        if self._run is None or not self.skill.brings:
+            return False
+        empty = self._measured_opening is not None and self._measured_opening < _EMPTY
+        return self.skill.under_way or (self.opening < 0.5 and not empty)
 
     def _help(self, now_ns: int, choice: Choice, thing: KnownThing | None) -> AssistDecision:
         try:
             if not self._is_under_way and (problem := self._begin(choice.label, thing, now_ns)):
                 return self._still(now_ns, AssistMode.BLOCKED, choice, choice.reason, problem, thing)
+            if thing is not None and not self._is_under_way:
+                self.skill.told(thing.position_m)
             if now_ns - self._stepped_ns >= (1.0 / self.settings.eye_hz - 0.005) * NS_PER_S:
                 opening = self.opening if self._measured_opening is None else self._measured_opening
                 asked = np.append(self._joints.position_rad, opening)
@@ -209,7 +215,7 @@ class SkillAssist:
     def _begin(self, label: str, thing: KnownThing, now_ns: int) -> str:
         """Starts the skill where it is not at work on this very thing, here; "" or what forbids it."""
         at_it = self._run is not None and self._run[0] == label
-        if at_it and np.linalg.norm(self._run[1] - thing.position_m) <= self.settings.moved_m:
+        if at_it and np.linalg.norm(self._run[1] - thing.position_m) <= self.skill.moved_m:
             return ""
         goal_m = None
         if self.skill.brings:
@@ -226,7 +232,8 @@ class SkillAssist:
         return ""
 
     def _rest(self, now_ns: int, choice: Choice) -> AssistDecision:
-        """Stays, and a while after help goes home."""
+        """Stays, its fingers open, and a while after help goes home."""
+        self.opening = 1.0
         home = self.arm.robot.home_rad
         waited_s = (now_ns - self._helped_last_ns) / NS_PER_S
         if not self._helped_last_ns or waited_s < self.settings.home_after_s or self._ways.go(home, now_ns):

@@ -40,6 +40,8 @@ class Skill(Protocol):
     brings: bool = False
     holding: bool = False
     done: bool = False
+    moved_m: float = 0.03
+    """A thing that is elsewhere by more starts the skill anew."""
 
     @property
     def under_way(self) -> bool:
@@ -49,6 +51,9 @@ class Skill(Protocol):
     def reset(self, label: str, position_m: np.ndarray, goal_m: np.ndarray | None = None) -> None:
         """A new episode with the thing ``label`` at ``position_m`` (3,), to be brought to ``goal_m`` (2,) on the
         table where the skill ``brings``."""
+
+    def told(self, position_m: np.ndarray) -> None:
+        """The thing is now known to be at (3,) ``position_m``; for most skills the place of the beginning counts."""
 
     def step(self, look: Look | None, joints: np.ndarray, time_s: float) -> int | None:
         """One step of the eye at ``time_s``, which rises; what the eye should do next (0..24), None for nothing."""

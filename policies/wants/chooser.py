@@ -22,7 +22,7 @@ class WantChooser:
     """
 
     def __init__(
-        self, weights: WantWeights, reach_m: float = REACH_M, hand_m: float = 0.12, linger_s: float = 4.0
+        self, weights: WantWeights, reach_m: float = REACH_M, hand_m: float = 0.12, linger_s: float = 8.0
     ) -> None:
         self.decision, self._reach_m, self._hand_m, self._linger_s = WantDecision(weights), reach_m, hand_m, linger_s
         self._lately = ("", 0)

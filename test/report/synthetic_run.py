@@ -267,7 +267,7 @@ def _robot(recording: Recording, seconds: float) -> None:
             commands_refused=3,
         )
     values = [{"key": "frames dropped", "value": "2"}]
-    status = {"level": 1, "name": "gaze_vlm", "message": "slow", "hardware_id": "", "values": values}
+    status = {"level": 1, "name": "sim/gaze_vlm", "message": "slow", "hardware_id": "", "values": values}
     recording.put("diagnostics", "diagnostic_msgs/msg/DiagnosticArray", 1.0, 0.001, status=[status])
     recording.put(
         "study/marker", "gaze_vlm_msgs/msg/StudyMarker", 2.0, 0.001, condition="A", participant="P7", text="start"

@@ -1,5 +1,7 @@
 """Bringing: what is held goes along, what stands there is left in peace, and the arm goes home."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,24 @@ class TestTheSkill:
         at(skill, 1.0, 1.7, away)
         assert skill.done and not skill.under_way
 
+    @pytest.mark.parametrize(
+        ("off_m", "spread_m", "counts"), [(0.05, 0.01, True), (0.05, 0.04, False), (0.2, 0.01, False)]
+    )
+    def test_what_the_eye_is_sure_of_counts_where_the_gaze_agrees(self, skill, monkeypatch, off_m, spread_m, counts):
+        seen = np.zeros((2, 7), np.float32)
+        seen[0, :3] = MUG_M + [off_m, 0, 0]
+        out = SimpleNamespace(seen=seen, seen_spread_m=np.array([spread_m, 1.0]), eye_action=3)
+        monkeypatch.setattr(skill._runner, "step", lambda *_: out)
+        skill.reset("mug", MUG_M, MUG_M[:2] + 0.3)
+        at(skill, 1.0, 0.0)
+        np.testing.assert_allclose(skill._places[0, :3], seen[0, :3] if counts else MUG_M, atol=1e-6)
+
+    def test_where_the_gaze_says_it_is_is_followed_slowly(self, skill):
+        skill.reset("mug", MUG_M, MUG_M[:2] + 0.3)
+        for _ in range(3):
+            skill.told(MUG_M + [0.1, 0.0, 0.0])
+        assert 0.01 < skill._told[0] - MUG_M[0] < 0.05
+
     def test_what_falls_on_the_way_is_not_done(self, skill):
         tool = ArmKinematics(ROBOT).base_T_tool(HOME)[:3, 3]
         skill.reset("mug", tool, tool[:2] + 0.3)
@@ -61,6 +81,13 @@ class Brings(Turns):
     def reset(self, label, position_m, goal_m=None):
         self.goal_m = goal_m
         super().reset(label, position_m)
+
+    closes = False
+
+    def step(self, look, joints, time_s):
+        action = super().step(look, joints, time_s)
+        self.joints[-1] = 0.0 if self.closes or self.holding else 1.0
+        return action
 
 
 def bench(wearer=True, head_m=1.0):
@@ -101,6 +128,17 @@ class TestAssistance:
         table.skill.holding, table.chooser.label, table.mug_seen = True, "", False
         state = table.run(22.0).state
         assert state.mode is AssistMode.HELPING and state.target_label == "mug" and len(table.skill.resets) == 1
+
+    def test_fingers_that_are_closing_finish_though_nobody_wants_the_thing_any_more(self):
+        table = bench()
+        table.run()
+        table.skill.closes = True
+        table.run()
+        table.chooser.label = ""
+        assert table.run().state.mode is AssistMode.HELPING and table.assist.opening == 0.0
+        table.assist.on_joint_state = lambda joints: setattr(table.assist, "_joints", joints)
+        table.assist._measured_opening = 0.0  # there was nothing between them
+        assert table.run().state.mode is AssistMode.IDLE and table.assist.opening == 1.0
 
     def test_once_done_it_knows_where_the_thing_is_and_goes_home(self):
         table = bench()
