@@ -1,7 +1,8 @@
 """Judges bringing in the kitchen: python -m gaze_vlm_ros.training.evaluate_bring --policy bring.
 
 An idle wearer who cannot reach everything; the policy is told to bring what lies out of reach, one thing after another,
-by where a gaze would say it is. Hands, joint states and the robot's eye are those of the graph, the choice is not.
+by where gazes would say it is. Hands and joint states are those of the graph, the choice is not, and the robot's eye
+sees nothing: the hand works without it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from gaze_vlm_ros.geometry.transforms import make_transform
 from gaze_vlm_ros.policies.arm import ArmModel, PointingSettings
 from gaze_vlm_ros.policies.choice import Choice
 from gaze_vlm_ros.policies.skills import Look, SkillAssist, SkillSettings, load_skill
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.assistance import LiveKitchen, Scenario
-from gaze_vlm_ros.sim.robot_eye import RobotEye
 from gaze_vlm_ros.sim.simulation import SimulationConfig
-from gaze_vlm_ros.sim.tasks.bench import EYE_M
 from gaze_vlm_ros.statistics import wilson
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.types import NS_PER_S, AssistMode, GazeTarget
@@ -32,7 +31,7 @@ from gaze_vlm_ros.types import NS_PER_S, AssistMode, GazeTarget
 HAND_HZ, EYE_EVERY = 30, 2
 FIRST_SEED = 20_000_000
 """No demonstration was recorded in these kitchens."""
-_FIXATION_S = 0.3
+_FIXATION_S, _AHEAD = 0.3, np.array([1.0, 0.0, 0.0])
 _SAID_M = 0.015
 """How wrong a gaze target says that it may be, however wrong it is."""
 
@@ -40,14 +39,12 @@ _SAID_M = 0.015
 @dataclass(frozen=True)
 class BringTrial:
     """``gaze_m``: standard deviation per axis of where a gaze says that a thing is, half of its variance drawn once per
-    thing and half for each fixation. ``things`` are asked for in each kitchen at most, each for ``longest_s``. A
-    ``blind`` eye sees black."""
+    thing and half for each fixation. ``things`` are asked for in each kitchen at most, each for ``longest_s``."""
 
     policy: str = "bring"
     things: int = 3
     longest_s: float = 25.0
     gaze_m: float = 0.035
-    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,6 @@ class _Round:
         self._chooser = _Asked()
         arm = ArmModel(kitchen.robot, PointingSettings(table_clearance_m=0.0))
         self._assist = SkillAssist(load_skill(trial.policy, kitchen.robot), arm, self._chooser, SkillSettings())
-        mount = kitchen.arm.world_T_base() @ make_transform(np.eye(3), EYE_M)
-        self._eye = RobotEye(elevation_rad=-0.6, world_T_mount=mount)
         self._fixates_until_s = 0.0
         self._views = np.zeros((3, 64, 64, 3), np.uint8)
 
@@ -151,12 +146,8 @@ class _Round:
         assist.on_joint_state(kitchen.joint_state(now_ns))
         assist.on_wearer(kitchen.wearer_state())
         if round(kitchen.time_s * HAND_HZ) % EYE_EVERY == 0:
-            if not self._trial.blind:
-                self._views = self._eye.render(kitchen.model, kitchen.data)
-            assist.on_look(Look(now_ns, self._views, self._eye.direction))
+            assist.on_look(Look(now_ns, self._views, _AHEAD))
         decision = assist.step(now_ns)
-        if assist.eye_action is not None:
-            self._eye.act(assist.eye_action)
         if decision.trajectory is not None:
             kitchen.set_joint_trajectory(decision.trajectory)
         kitchen.open_gripper(assist.opening)
@@ -174,7 +165,7 @@ def evaluate_bring(trial: BringTrial, kitchens: int, seed: int = 0, workers: int
     """Success over all things asked for in ``kitchens``, with Wilson's interval, and every fetch."""
     seeds = range(seed * 1_000_000, seed * 1_000_000 + kitchens)
     fetches: list[Fetch] = []
-    with Progress() as bar, ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with Progress() as bar, ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         line = bar.add_task("kitchens", total=kitchens)
         for done in [pool.submit(fetch_all, one, trial) for one in seeds]:
             fetches += done.result()
@@ -195,12 +186,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--policy", default=default.policy, help="name or folder (default %(default)s)")
     parser.add_argument("--kitchens", type=int, default=40)
     parser.add_argument("--gaze-error", type=float, default=default.gaze_m, help="[m] per axis (default %(default)s)")
-    parser.add_argument("--blind", action="store_true", help="the robot's eye is shut, as a control")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--out", type=Path, help="JSON file with every fetch")
     options = parser.parse_args(arguments)
-    trial = BringTrial(options.policy, gaze_m=options.gaze_error, blind=options.blind)
+    trial = BringTrial(options.policy, gaze_m=options.gaze_error)
 
     def action() -> None:
         found = evaluate_bring(trial, options.kitchens, options.seed, options.workers)

@@ -26,7 +26,7 @@ from gaze_vlm_ros.policies.experts import EXPERTS
 from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy
 from gaze_vlm_ros.training.bc_rl.eye_training import train_eye
 from gaze_vlm_ros.training.bc_rl.hand_motion import MOTION_LOOP, train_motion
-from gaze_vlm_ros.training.bc_rl.hand_sight import GAZED_AT, SIGHT_LOOP, SightSettings, train_sight
+from gaze_vlm_ros.training.bc_rl.hand_sight import SIGHT_LOOP, train_sight
 from gaze_vlm_ros.training.bc_rl.policy_card import write_card
 from gaze_vlm_ros.training.bc_rl.settings import AsReleased, EyeSettings
 from gaze_vlm_ros.training.command import run_command, say
@@ -109,8 +109,7 @@ def _sight(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
     looks = [load_sights(paths[split], plan.out / "looks", split, plan.seed) for split in paths]
     loop = replace(SIGHT_LOOP, minutes=plan.sight_minutes, seed=plan.seed, clock=plan.clock)
     digest = data_digest(paths["train"])
-    settings = GAZED_AT if plan.tasks == (BRING,) else SightSettings()
-    position = train_sight(policy, *looks, loop, plan.out / "sight", settings, about={"data": digest})
+    position = train_sight(policy, *looks, loop, plan.out / "sight", about={"data": digest})
     return Stage("hand sight", position.step, position.elapsed_s, plan.seed, digest, len(paths["train"]))
 
 

@@ -25,8 +25,7 @@ too, in which the eye may look."""
 class StepOutput:
     """``eye_action`` 0..24 of ``sim.robot_eye.EYE_ACTIONS_RAD``; ``chunk`` (A, J): absolute joint positions [rad] and
     opening 1/30 s, 2/30 s .. 1 s after the step; ``joints`` (J,): what to command until the next step, the overlapping
-    chunks' mean; ``places`` (2, 7) [m, base frame] and ``spread_m`` (2,): where the hand thinks it has to go; ``seen``
-    and ``seen_spread_m``: the same by the eye alone.
+    chunks' mean; ``places`` (2, 7) [m, base frame] and ``spread_m`` (2,): where the hand thinks it has to go.
     """
 
     eye_action: int
@@ -34,8 +33,6 @@ class StepOutput:
     joints: np.ndarray
     places: np.ndarray
     spread_m: np.ndarray
-    seen: np.ndarray
-    seen_spread_m: np.ndarray
 
 
 class Runner:
@@ -94,9 +91,7 @@ class Runner:
         passed_s = 0.0 if self._last_s is None else t - self._last_s
         tool_m, tool_R = (part[0].numpy() for part in told.tool)
         self._places.carry(tool_m, float(np.arctan2(tool_R[1, 0], tool_R[0, 0])), float(proprio[-1]))
-        seen, seen_spread_m = joined, spread_m = self._places.update(
-            places[0].numpy(), spread[0].exp().numpy(), passed_s
-        )
+        joined, spread_m = self._places.update(places[0].numpy(), spread[0].exp().numpy(), passed_s)
         if known is not None:
             joined, spread_m = np.asarray(known, np.float32), np.full(len(known), known_spread_m, np.float32)
         known_by = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
@@ -107,7 +102,7 @@ class Runner:
             self._ensemble.add(t, chunk)
         self._last_s = t
         joints = self.joints_at(t + 1.0 / policy.config.eye_hz)
-        return StepOutput(int(logits[0].argmax()), chunk, joints, joined.copy(), spread_m.copy(), seen, seen_spread_m)
+        return StepOutput(int(logits[0].argmax()), chunk, joints, joined.copy(), spread_m.copy())
 
     def joints_at(self, t: float) -> np.ndarray:
         """What to command (J,) for ``t`` [s], between two steps too. Raises PolicyError before the first step."""

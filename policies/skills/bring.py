@@ -17,16 +17,14 @@ _HIGHEST_GRIP_M, _AT_GOAL_M = 0.14, 0.1
 """How far from a thing's middle the tool grips it; how near to its goal it has arrived."""
 _TOLD_M, _EACH_TELLS = 0.02, 0.1
 """Mean error per axis of what gazes tell together, and the weight of the newest."""
-_SURE_M, _NEAR_M = 0.02, 0.12
-"""What the eye sees counts where its spread is smaller, and no further from where the gaze has it."""
 _WITHDRAWS_S = 1.2
 
 
 class BringSkill(FoveatedSkill):
     """A ``FoveatedPolicy`` whose hand works by two places: where the thing is, and where it goes.
 
-    A gaze says where the thing is, within centimetres; once the eye has found it near there, it knows better. Where the
-    thing goes is told. What the gripper holds goes with it.
+    Gazes say where the thing is, each within centimetres; where it goes is told. What the gripper holds goes with it.
+    The eye looks where it has learnt to, and the hand does not use what it sees.
     """
 
     brings, moved_m = True, 0.15
@@ -35,7 +33,6 @@ class BringSkill(FoveatedSkill):
         super().__init__(policy, robot, TASK)
         self._kinematics = ArmKinematics(robot)
         self._places = np.zeros((2, 7), np.float32)
-        self._told = np.zeros(3)
         self._tool: np.ndarray | None = None
         self._let_go_s: float | None = None
 
@@ -50,24 +47,20 @@ class BringSkill(FoveatedSkill):
         self._runner.reset(TargetToken.of(instruction(TASK, label), position_m))
         self._places[:] = 0.0
         self._places[:, :3] = position_m, [*goal_m, position_m[2]]
-        self._told = np.array(position_m, dtype=float)
         self._tool, self._let_go_s = None, None
         self.holding = self.done = False
 
     def told(self, position_m: np.ndarray) -> None:
-        self._told += _EACH_TELLS * (position_m - self._told)
-        self._runner.look_for_it_at(self._told)
+        if not self.under_way:
+            self._places[0, :3] += _EACH_TELLS * (position_m - self._places[0, :3])
+            self._places[1, 2] = self._places[0, 2]
+            self._runner.look_for_it_at(self._places[0, :3])
 
     def step(self, look: Look | None, joints: np.ndarray, time_s: float) -> int | None:
         if look is None:
             raise SkillError(f"policy {self.name} needs the robot's eye; start it, or give its camera")
         self._follow(joints, time_s)
-        out = self._runner.step(look.views, look.direction, joints, time_s, self._places, _TOLD_M)
-        if not self.under_way:
-            seen = out.seen_spread_m[0] < _SURE_M and np.linalg.norm(out.seen[0, :3] - self._told) < _NEAR_M
-            self._places[0, :3] = out.seen[0, :3] if seen else self._told
-            self._places[1, 2] = self._places[0, 2]
-        return out.eye_action
+        return self._runner.step(look.views, look.direction, joints, time_s, self._places, _TOLD_M).eye_action
 
     def _follow(self, joints: np.ndarray, time_s: float) -> None:
         """What is held goes with the tool; what has been let go of at its goal is there, and the hand withdraws."""

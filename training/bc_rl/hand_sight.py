@@ -39,10 +39,6 @@ class SightSettings:
     yaw_weight: float = 10.0
 
 
-GAZED_AT = SightSettings(position_dropout=0.1, position_noise_m=0.035)
-"""For things that somebody looks at while the robot is to bring them; as far off as gaze targets in the graph are."""
-
-
 def told(looks: SightSet, picked: Tensor, settings: SightSettings) -> tuple[Tensor, Tensor]:
     """Text (B, D) and position (B, 3) of targets, disturbed, NaN where they are withheld."""
     count = len(picked)

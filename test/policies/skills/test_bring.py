@@ -1,7 +1,5 @@
 """Bringing: what is held goes along, what stands there is left in peace, and the arm goes home."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -47,23 +45,11 @@ class TestTheSkill:
         at(skill, 1.0, 1.7, away)
         assert skill.done and not skill.under_way
 
-    @pytest.mark.parametrize(
-        ("off_m", "spread_m", "counts"), [(0.05, 0.01, True), (0.05, 0.04, False), (0.2, 0.01, False)]
-    )
-    def test_what_the_eye_is_sure_of_counts_where_the_gaze_agrees(self, skill, monkeypatch, off_m, spread_m, counts):
-        seen = np.zeros((2, 7), np.float32)
-        seen[0, :3] = MUG_M + [off_m, 0, 0]
-        out = SimpleNamespace(seen=seen, seen_spread_m=np.array([spread_m, 1.0]), eye_action=3)
-        monkeypatch.setattr(skill._runner, "step", lambda *_: out)
-        skill.reset("mug", MUG_M, MUG_M[:2] + 0.3)
-        at(skill, 1.0, 0.0)
-        np.testing.assert_allclose(skill._places[0, :3], seen[0, :3] if counts else MUG_M, atol=1e-6)
-
     def test_where_the_gaze_says_it_is_is_followed_slowly(self, skill):
         skill.reset("mug", MUG_M, MUG_M[:2] + 0.3)
         for _ in range(3):
             skill.told(MUG_M + [0.1, 0.0, 0.0])
-        assert 0.01 < skill._told[0] - MUG_M[0] < 0.05
+        assert 0.01 < skill._places[0, 0] - MUG_M[0] < 0.05
 
     def test_what_falls_on_the_way_is_not_done(self, skill):
         tool = ArmKinematics(ROBOT).base_T_tool(HOME)[:3, 3]
