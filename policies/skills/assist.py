@@ -116,7 +116,8 @@ class SkillAssist:
         settings, joints = self.settings, self._joints
         if joints is None or now_ns - joints.stamp_ns > settings.joints_max_age_s * NS_PER_S:
             problem = self._joints_problem if joints is None else "joint states are too old"
-            self._run = None
+            if not self._is_under_way:
+                self._run = None
             state = AssistState(now_ns, AssistMode.BLOCKED, reason="Where the arm is is not known.", limited_by=problem)
             return AssistDecision(None, state)
         self._motion.update(joints, now_ns)
@@ -232,8 +233,9 @@ class SkillAssist:
         return ""
 
     def _rest(self, now_ns: int, choice: Choice) -> AssistDecision:
-        """Stays, its fingers open, and a while after help goes home."""
-        self.opening = 1.0
+        """Stays, and a while after help goes home. Fingers that bring hold nothing now, and open."""
+        if self.skill.brings:
+            self.opening = 1.0
         home = self.arm.robot.home_rad
         waited_s = (now_ns - self._helped_last_ns) / NS_PER_S
         if not self._helped_last_ns or waited_s < self.settings.home_after_s or self._ways.go(home, now_ns):

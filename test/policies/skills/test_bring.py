@@ -7,7 +7,7 @@ from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy
 from gaze_vlm_ros.policies.skills import Look, Skill, SkillError, load_skill
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.robots.kinematics import ArmKinematics
-from gaze_vlm_ros.types import AssistMode, WearerState
+from gaze_vlm_ros.types import NS_PER_S, AssistMode, WearerState
 from test.policies.skills.test_skill_assist import HOME, MUG_M, Table, Turns
 
 ROBOT = RobotDescription.load("jaco")
@@ -125,6 +125,16 @@ class TestAssistance:
         table.assist.on_joint_state = lambda joints: setattr(table.assist, "_joints", joints)
         table.assist._measured_opening = 0.0  # there was nothing between them
         assert table.run().state.mode is AssistMode.IDLE and table.assist.opening == 1.0
+
+    def test_what_is_held_is_not_dropped_where_joint_states_stay_away_for_a_moment(self):
+        table = bench()
+        table.run()
+        table.skill.holding = True
+        table.run()
+        table.now_ns += NS_PER_S
+        assert table.assist.step(table.now_ns).state.limited_by == "joint states are too old"
+        table.chooser.label = ""
+        assert table.run().state.mode is AssistMode.HELPING and table.assist.opening == 0.0
 
     def test_once_done_it_knows_where_the_thing_is_and_goes_home(self):
         table = bench()
