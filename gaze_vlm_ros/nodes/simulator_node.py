@@ -15,11 +15,11 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Float64
-from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from gaze_vlm_msgs.msg import GazeSample, SimTruth, WearerState
 from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.arming import Arming
 from gaze_vlm_ros.nodes.base import ManagedNode
 from gaze_vlm_ros.nodes.conversions.common import (
     camera_pose_message,
@@ -98,10 +98,8 @@ class SimulatorNode(ManagedNode):
         self._take_opening = lambda: None
         if p.limited_reach:
             self._take_opening = self.inbox(Float64, names.POLICY_OPENING, self._on_opening, qos.RESULT)
-        self._arming, self._is_armed = None, not p.arm_governor
-        self._arm_client = self.create_client(Trigger, names.GOVERNOR_ARM)
-        self._owned.append(partial(self.destroy_client, self._arm_client))
-        self.every(0.5, self._arm_governor)
+        if p.arm_governor:
+            Arming(self)
         self.worker(self._live)
         self.worker(self._draw)
 
@@ -117,13 +115,6 @@ class SimulatorNode(ManagedNode):
 
     def _dropped(self) -> int:
         return self._undrawn
-
-    def _arm_governor(self) -> None:
-        """Asks until the governor agrees, which it does when its inputs are all there; never again after that."""
-        if self._arming is not None and self._arming.done():
-            self._is_armed, self._arming = self._arming.result().success, None
-        if not self._is_armed and self._arming is None and self._arm_client.service_is_ready():
-            self._arming = self._arm_client.call_async(Trigger.Request())
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         trajectory = trajectory_from(message, self.now_ns())
