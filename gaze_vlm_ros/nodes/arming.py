@@ -18,7 +18,7 @@ class Arming:
     def __init__(self, node: ManagedNode) -> None:
         self._asked, self._is_armed = None, False
         self._client = node.create_client(Trigger, names.GOVERNOR_ARM)
-        node._owned.append(partial(node.destroy_client, self._client))
+        self.destroy = partial(node.destroy_client, self._client)
         node.every(EVERY_S, self._ask)
 
     def _ask(self) -> None:

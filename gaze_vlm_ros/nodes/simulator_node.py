@@ -99,7 +99,7 @@ class SimulatorNode(ManagedNode):
         if p.limited_reach:
             self._take_opening = self.inbox(Float64, names.POLICY_OPENING, self._on_opening, qos.RESULT)
         if p.arm_governor:
-            Arming(self)
+            self._owned.append(Arming(self).destroy)
         self.worker(self._live)
         self.worker(self._draw)
 
