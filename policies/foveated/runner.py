@@ -75,8 +75,7 @@ class Runner:
         ``views`` (3, S, S, 3) uint8, fine to coarse, as ``RobotEye.render`` gives them; ``eye_direction`` (3,) unit
         vector [base frame]; ``proprio`` (J,) joint positions [rad] and opening. ``known`` (2, 7) are places that the
         hand is to work by instead of those that it sees, as where they are measured otherwise, with a mean error of
-        ``known_spread_m`` per axis. Raises PolicyError for
-        input of another shape, not finite, or out of order.
+        ``known_spread_m`` per axis. Raises PolicyError for input of another shape, not finite, or out of order.
         """
         policy = self.policy
         self._check(views, eye_direction, proprio, t)

@@ -31,8 +31,8 @@ class Skill(Protocol):
     """One trained policy. ``eye_m`` (3,) is where it expects the robot's eye in the base; None where it has none.
 
     ``joints`` are positions [rad] in the robot's order, then the gripper's opening, 0 closed .. 1 open. A skill that
-    ``brings`` is told where to; ``holding``: the gripper has the
-    thing; ``done``: it stands where it was to go, and the hand has withdrawn.
+    ``brings`` is told where to; ``holding``: the gripper has the thing; ``done``: it stands where it was to go, and the
+    hand has withdrawn.
     """
 
     name: str

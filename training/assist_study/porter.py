@@ -105,7 +105,7 @@ class Porter:
         return self.stage is Stage.READY or self._path.travelled_m > self.settings.hover_m
 
     def _set_out(self, label: str) -> None:
-        grip = self.grip_m(label)
+        grip = self._grip_m(label)
         above = grip + [0.0, 0.0, self.settings.hover_m]
         found = self.reach.choose(grip, self._yaws(), self._q)
         if found is None or self.reach.choose(above, [found[1]], found[0]) is None:
@@ -118,7 +118,7 @@ class Porter:
     def _yaws(self) -> list[float]:
         return [self._yaw + k * np.pi / 4 for k in (0, -1, 1, -2, 2)]
 
-    def grip_m(self, thing: str) -> np.ndarray:
+    def _grip_m(self, thing: str) -> np.ndarray:
         """Where the tool grips ``thing``: around its upper part."""
         middle = self._in_base(self.kitchen.scene.position_of(thing))
         half = self.kitchen.layout.look_of(thing).half_extents[2]
@@ -225,7 +225,7 @@ class Porter:
 
     def _arrived(self) -> None:
         if self.stage is Stage.APPROACH:
-            if np.linalg.norm(self.grip_m(self.label)[:2] - self.tool_m[:2]) > 0.04:
+            if np.linalg.norm(self._grip_m(self.label)[:2] - self.tool_m[:2]) > 0.04:
                 self._set_out(self.label)  # it was moved meanwhile
                 if self.label in self.refused:
                     self._retreat()

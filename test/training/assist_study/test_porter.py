@@ -106,7 +106,7 @@ def test_what_the_arm_cannot_reach_is_refused_by_name_and_leaves_the_arm_where_i
 def test_what_is_moved_out_of_its_reach_on_the_way_is_refused_and_the_arm_draws_back(bench, monkeypatch):
     thing = bench.kitchen.far_things()[0]
     bench.until(Stage.APPROACH, thing)
-    monkeypatch.setattr(bench.porter, "grip_m", lambda _: np.array([2.0, 0.0, 0.1]))
+    monkeypatch.setattr(bench.porter, "_grip_m", lambda _: np.array([2.0, 0.0, 0.1]))
     limit_s = 15.0
     while bench.porter.stage is Stage.APPROACH and limit_s > 0:
         bench.run(PERIOD_S, thing)
