@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import io
 import json
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.numpy import save as save_safetensors
-from torch import Tensor, nn
 
 from gaze_vlm_ros.gaze.eyes.checkpoint import (
     CONFIG,
@@ -29,29 +27,14 @@ from gaze_vlm_ros.gaze.eyes.checkpoint import (
     EyeSettings,
 )
 from gaze_vlm_ros.gaze.eyes.estimator import OUTPUTS, PICTURES
-from gaze_vlm_ros.gaze.eyes.heads import EyeHeads, summary
-from gaze_vlm_ros.gaze.eyes.last_stage import LastStage, folded, for_eyes
+from gaze_vlm_ros.gaze.eyes.heads import EyeHeads
+from gaze_vlm_ros.gaze.eyes.last_stage import folded, for_eyes
 from gaze_vlm_ros.gaze.eyes.network import EyeNet
 from gaze_vlm_ros.gaze.eyes.personal import offset_only
+from gaze_vlm_ros.training.eyes.running import RunningNet
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
 OPSET = 20
-
-
-class RunningNet(nn.Module):
-    """Network and heads as one graph, in which the last stage's adapters and the head are inputs, one per picture."""
-
-    def __init__(self, net: EyeNet, heads: EyeHeads) -> None:
-        super().__init__()
-        self.net, self.heads, self.last = copy.deepcopy(net).eval(), heads, LastStage(net)
-        self.names = list(folded(net))
-
-    def forward(self, pictures: Tensor, *personal: Tensor) -> tuple[Tensor, ...]:
-        third = self.net.stage_features(pictures, stages=3)[-1]
-        gaze = self.last(third[:, None], dict(zip(self.names, personal, strict=True)))[:, 0]
-        told = summary(third)
-        values = self.heads(told)
-        return gaze, values.log_sigma, values.state, values.pupil_mm, told
 
 
 def export(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -49,6 +48,4 @@ class EyeHeads(nn.Module):
 
 def summary(third: Tensor) -> Tensor:
     """Summaries (B, 4 C) of the third stage's output (B, C, H, W), H and W even: means of the four quarters."""
-    batch, channels, height, width = third.shape
-    cells = third.reshape(batch, channels, _CELLS, height // _CELLS, _CELLS, width // _CELLS)
-    return torch.flatten(cells.mean((3, 5)), 1)
+    return functional.adaptive_avg_pool2d(third, _CELLS).flatten(1)

@@ -42,17 +42,23 @@ class LastStage(nn.Module):
 
 
 def folded(net: EyeNet) -> dict[str, np.ndarray]:
-    """What a person changes in ``net``, its batch norms folded in: adapters of the last stage, and the head."""
+    """What a person changes in ``net``: adapters of the last stage, their batch norms folded in, and the head."""
     tensors = {"head_weight": net.head.weight, "head_bias": net.head.bias}
     for number, block in enumerate(net.stages[-1]):
-        adapter: Adapter = block.adapter
-        norm = adapter.norm
-        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        tensors[f"adapter{number}_down_weight"] = scale[:, None] * adapter.down.weight
-        tensors[f"adapter{number}_down_bias"] = scale * (adapter.down.bias - norm.running_mean) + norm.bias
-        tensors[f"adapter{number}_up_weight"] = adapter.up.weight
-        tensors[f"adapter{number}_up_bias"] = adapter.up.bias
+        tensors |= {f"adapter{number}_{name}": tensor for name, tensor in folded_adapter(block.adapter).items()}
     return {name: tensor.detach().numpy().copy() for name, tensor in tensors.items()}
+
+
+def folded_adapter(adapter: Adapter) -> dict[str, Tensor]:
+    """Weights and biases of the two linear layers of ``adapter``, its batch norm folded into the first."""
+    norm = adapter.norm
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return {
+        "down_weight": scale[:, None] * adapter.down.weight,
+        "down_bias": scale * (adapter.down.bias - norm.running_mean) + norm.bias,
+        "up_weight": adapter.up.weight,
+        "up_bias": adapter.up.bias,
+    }
 
 
 def for_eyes(tensors: Mapping[str, np.ndarray], eyes: int) -> dict[str, Tensor]:

@@ -76,10 +76,13 @@ class ResponseNorm(nn.Module):
         super().__init__()
         self.gain, self.bias = nn.Parameter(torch.zeros(width)), nn.Parameter(torch.zeros(width))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def scale(self, x: Tensor) -> Tensor:
+        """What each channel is multiplied by, (B, 1, 1, C)."""
         norm = (x * x).sum((1, 2), keepdim=True).add(1e-12).sqrt()
-        scale = 1.0 + self.gain * (norm / (norm.mean(-1, keepdim=True) + _EPSILON))
-        return torch.addcmul(self.bias.to(x.dtype), x, scale.to(x.dtype))
+        return 1.0 + self.gain * (norm / (norm.mean(-1, keepdim=True) + _EPSILON))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.bias.to(x.dtype), x, self.scale(x).to(x.dtype))
 
 
 class Adapter(nn.Module):
