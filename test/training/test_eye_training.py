@@ -253,7 +253,7 @@ def test_the_domain_holds_its_own_and_not_others():
 @pytest.mark.slow
 def test_the_command_runs_through_resumes_and_gives_an_estimator(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "EVALUATED_PEOPLE", 2)
-    few = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--people", "10", "--minutes", "0.4"]
+    few = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--people", "10", "--minutes", "0.8"]
     assert train.main([*few, "--batch", "16", "--threads", "1"]) == 0
     student = tmp_path / "out" / "student"
     evaluation = json.loads((student / "evaluation.json").read_text())
@@ -262,6 +262,7 @@ def test_the_command_runs_through_resumes_and_gives_an_estimator(tmp_path, monke
         "teacher",
         "distil",
         "generic",
+        "steady",
         "personal",
     ]
     assert "281,012" in (student / "README.md").read_text()

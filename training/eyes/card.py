@@ -77,7 +77,8 @@ Student of 281,012 parameters (DFT Gaze, arXiv 2411.04335) that sees one infrare
 direction of its visual axis. Trained on procedural renders alone (presets `neon` and `aria`): its degrees cannot be
 compared with published benchmarks, and nothing is claimed for real eyes. The paper's backbone comes from ImageNet; here
 the teacher learns from labelled renders, and the student is distilled on renders without their labels. In the generic
-phase {_TUNED[tunes]}.
+phase {_TUNED[tunes]}; then, which the paper has not, all of it learns what an affine correction
+from other looks of the same eye leaves.
 
     {command}
 

@@ -71,14 +71,18 @@ def gather(net: EyeNet, renders: EyeRenders) -> Looks:
         net.stage_features(to_pixels(torch.from_numpy(seen.pictures[start : start + _BATCH])), stages=3)[-1]
         for start in range(0, len(seen), _BATCH)
     ]
-    key = 2 * seen.person + seen.right
-    eyes = []
+    return Looks(torch.cat(parts), torch.from_numpy(seen.gaze), eyes_of(seen))
+
+
+def eyes_of(renders: EyeRenders) -> list[EyeLooks]:
+    """The eyes in ``renders``, all open, that have enough looks to be calibrated and judged."""
+    key, eyes = 2 * renders.person + renders.right, []
     for one in np.unique(key):
         own = np.flatnonzero(key == one)
-        looks = EyeLooks(own[~seen.slipped[own]], own[seen.slipped[own]])
+        looks = EyeLooks(own[~renders.slipped[own]], own[renders.slipped[own]])
         if len(looks.worn) >= LOOKS + JUDGED_WORN and len(looks.slipped) >= JUDGED_SLIPPED:
             eyes.append(looks)
-    return Looks(torch.cat(parts), torch.from_numpy(seen.gaze), eyes)
+    return eyes
 
 
 def calibration_looks(gaze: np.ndarray, worn: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:

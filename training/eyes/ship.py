@@ -25,7 +25,7 @@ REPLAYED_OF_A_CLUSTER = 8
 
 def assemble(out: Path, train: EyeRenders, validation: EyeRenders, summaries: tuple[Summaries, Summaries]) -> Path:
     """Writes ``out/student`` from the stages in ``out``: calibrated sigmas, domain, lesson, graph; returns it."""
-    net = load_net(out / "generic")
+    net = load_net(out / "steady")
     heads = load_heads(out / "sigma", net)
     seen, judged = summaries
     calibrate(heads, judged)

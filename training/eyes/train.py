@@ -4,6 +4,7 @@ render   pictures of simulated people, with labels
 teacher  ConvNeXt V2-Atto, from labelled pictures (the paper begins from ImageNet, which is not to be had here)
 distil   the student learns the teacher's features from masked pictures, without labels
 generic  the student learns gaze, balanced over its directions: all of it, or as in the paper adapters and head
+steady   the student learns what five looks of a person cannot mend (not in the paper)
 sigma    intervals, open, closed or absent, foreign pictures
 personal where the personal phase begins and how far it goes, learnt on people who play calibrations
 export   the graph, what the personal phase needs, and a card with what unseen people say of it
@@ -31,15 +32,16 @@ from gaze_vlm_ros.training.eyes.fit_heads import Summaries, summarise, train_hea
 from gaze_vlm_ros.training.eyes.lessons import train_lesson
 from gaze_vlm_ros.training.eyes.renders import EyeRenders, RenderSettings, digest, load_renders, render_set
 from gaze_vlm_ros.training.eyes.ship import STUDENT, STUDENT_FILES, assemble, draw_replay
+from gaze_vlm_ros.training.eyes.steady import Steadiness, train_steady
 from gaze_vlm_ros.training.eyes.supervised import Supervision, new_net, spread, train_supervised
 from gaze_vlm_ros.training.eyes.weights import NET_FILES, load_net, save_heads, save_lesson, save_net
 from gaze_vlm_ros.training.loop import LoopSettings
 from gaze_vlm_ros.training.run_state import Position
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
-SHARES = {"teacher": 0.26, "distil": 0.12, "generic": 0.52, "sigma": 0.04, "personal": 0.06}
+SHARES = {"teacher": 0.13, "distil": 0.06, "generic": 0.26, "steady": 0.47, "sigma": 0.03, "personal": 0.05}
 """Of the budget in processor minutes."""
-RATES = {"teacher": 1.5e-3, "distil": 2e-3, "generic": 3e-3, "sigma": 2e-3, "personal": 1e-3}
+RATES = {"teacher": 1.5e-3, "distil": 2e-3, "generic": 3e-3, "steady": 2e-3, "sigma": 2e-3, "personal": 1e-3}
 SUMMARISED = {"train": 16000, "validation": 4000}
 HEAD_BATCH = 512
 EVALUATED_PEOPLE = 40
@@ -54,7 +56,7 @@ class EyeTraining:
     data: Path = Path("data/eyes")
     out: Path = Path("runs/eyes")
     people: int = 2600
-    minutes: float = 125.0
+    minutes: float = 120.0
     first_width: int = 40
     image_px: int = 96
     view: float = 0.67
@@ -117,8 +119,16 @@ def _supervise(job: EyeTraining, stage: str, net: EyeNet, supervision: Supervisi
     _done(job, stage, position, seen)
 
 
+def steady(job: EyeTraining) -> None:
+    net, seen = load_net(job.folder("generic")).to(memory_format=torch.channels_last), job.load("train")
+    folder = job.folder("steady")
+    position = train_steady(net, seen, job.load("validation"), Steadiness(), job.loop("steady"), folder)
+    save_net(folder, net)
+    _done(job, "steady", position, seen)
+
+
 def sigma(job: EyeTraining) -> None:
-    net, (seen, judged), data = load_net(job.folder("generic")), summaries(job), digest(job.load("validation"))
+    net, (seen, judged), data = load_net(job.folder("steady")), summaries(job), digest(job.load("validation"))
     heads = train_heads(
         seen, judged, net.config.widths[2], HEAD_BATCH, job.loop("sigma"), job.folder("sigma"), {"data": data}
     )
@@ -128,7 +138,7 @@ def sigma(job: EyeTraining) -> None:
 
 
 def personal(job: EyeTraining) -> None:
-    net, seen, folder = load_net(job.folder("generic")), job.load("train"), job.folder("personal")
+    net, seen, folder = load_net(job.folder("steady")), job.load("train"), job.folder("personal")
     replay, loop = draw_replay(net, seen), replace(job.loop("personal"), weight_decay=0.0)
     start, step, position = train_lesson(net, seen, job.load("validation"), replay, loop, folder)
     save_lesson(folder, start, step)
@@ -136,8 +146,8 @@ def personal(job: EyeTraining) -> None:
 
 
 def summaries(job: EyeTraining) -> tuple[Summaries, Summaries]:
-    """What the generic network says of some training and of some validation pictures."""
-    net = load_net(job.folder("generic"))
+    """What the network says of some training and of some validation pictures."""
+    net = load_net(job.folder("steady"))
     seen, judged = (spread(job.load(split), most) for split, most in SUMMARISED.items())
     return summarise(net, seen, job.seed, disturbs=True), summarise(net, judged, job.seed + 1, disturbs=False)
 
@@ -164,7 +174,7 @@ def ship(job: EyeTraining) -> None:
 
 
 STAGES: dict[str, Callable[[EyeTraining], None]] = {
-    stage.__name__: stage for stage in (render, teacher, distil, generic, sigma, personal, export)
+    stage.__name__: stage for stage in (render, teacher, distil, generic, steady, sigma, personal, export)
 }
 
 
