@@ -15,6 +15,7 @@ from gaze_vlm_ros.training.eyes.adaptation.study import figures
 from gaze_vlm_ros.training.eyes.adaptation.style import PictureStyle, restyled
 from gaze_vlm_ros.training.eyes.adaptation.switching import switched
 from gaze_vlm_ros.training.eyes.adaptation.train import (
+    LEAST_PICTURES,
     AdaptationRun,
     adapt,
     directions,
@@ -118,6 +119,22 @@ def test_adapting_never_sees_a_label_of_the_target(domains, network, tmp_path, r
     ]
     for ours, theirs in zip(kept[0].parameters(), kept[1].parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0.0, atol=0.0)
+
+
+@pytest.mark.parametrize(("pictures", "matters"), [(LEAST_PICTURES - 1, False), (LEAST_PICTURES, True)])
+def test_a_style_is_read_from_many_pictures_or_not_at_all(domains, network, tmp_path, pictures, matters):
+    target = domains["target"]
+    numbers = np.arange(pictures) % len(target)
+
+    def adapted(name: str, light: float) -> torch.Tensor:
+        few = DomainSet(
+            (light * target.pictures[numbers]).astype(np.uint8),
+            *(getattr(target, field)[numbers] for field in ("parts", "gaze", "rig_R_camera", "person")),
+        )
+        made = adapt(tmp_path / name, RUN, network, domains["source"], few, domains["source"])
+        return torch.cat([parameter.flatten() for parameter in made.parameters()])
+
+    assert torch.equal(adapted("bright", 1.0), adapted("dark", 0.3)) != matters
 
 
 def test_a_stopped_training_of_pairs_has_ended_where_it_ended(domains, tmp_path):

@@ -23,6 +23,8 @@ from gaze_vlm_ros.training.loop import LoopSettings, train
 
 _REBUILD, _CROSS, _AGREE, _POSE = 0.1, 0.1, 0.2, 0.3
 _CONSISTENT, _KEEP = 0.5, 0.99
+LEAST_PICTURES = 30
+"""Of the target, from which its style is read."""
 _RESTYLED, _ADAPT_RATE = 0.5, 0.25
 _EVALUATIONS = 1
 
@@ -94,13 +96,15 @@ def adapt(
     unlabelled: DomainSet,
     held: DomainSet,
 ) -> DisentanglingAutoEncoder:
-    """``start`` goes on with labelled looks of the source, half of them in the style of the target's pictures.
+    """``start`` goes on with labelled looks of the source, half of them in the style of the target's pictures, where
+    there are LEAST_PICTURES or more: what fewer have in common is what they show, not how they were taken.
 
     With ``run.self_training`` a mean teacher (EMA) looks at the target's plain pictures, too, the student at two
     switched versions of each. In a run that goes on after a stop the mean begins anew.
     """
     network, teachers = copy.deepcopy(start), []
-    own, other = PictureStyle.of(labelled.pictures), PictureStyle.of(unlabelled.pictures)
+    own = PictureStyle.of(labelled.pictures)
+    other = PictureStyle.of(unlabelled.pictures) if len(unlabelled) >= LEAST_PICTURES else own
 
     def losses(step: int, progress: float) -> dict[str, Tensor]:
         rng = np.random.default_rng([run.seed, step, 3])
@@ -123,7 +127,7 @@ def adapt(
         }
         return {"loss": gaze + run.self_training * (_CONSISTENT * parts["consistent"] + parts["taught"]), **parts}
 
-    about = {"self_training": run.self_training, "restyled": _RESTYLED}
+    about = {"self_training": run.self_training, "restyled": _RESTYLED if other is not own else 0.0}
     return _trained(network, losses, held, run, run.adapt_steps, folder, _ADAPT_RATE * run.learning_rate, about)
 
 
