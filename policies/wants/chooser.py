@@ -10,22 +10,18 @@ from gaze_vlm_ros.policies.handing import REACH_M, is_in_reach
 from gaze_vlm_ros.policies.memory import KnownThing, ThingMemory
 from gaze_vlm_ros.policies.wants.decision import WantDecision
 from gaze_vlm_ros.policies.wants.weights import WantWeights
-from gaze_vlm_ros.types import NS_PER_S, Prediction, WearerState
+from gaze_vlm_ros.types import Prediction, WearerState
 
 
 class WantChooser:
     """Helps with what is wanted and out of reach: kinds of things that can be handled, no places, hands or walls.
 
     A thing nearer than ``reach_m`` to the wearer's shoulders, or than ``hand_m`` to a hand, needs no help. Where the
-    wearer is not seen every known thing may be out of reach. Help that has begun goes on for ``linger_s`` while nothing
-    speaks for it or for another thing: who waits looks elsewhere now and then.
+    wearer is not seen every known thing may be out of reach.
     """
 
-    def __init__(
-        self, weights: WantWeights, reach_m: float = REACH_M, hand_m: float = 0.12, linger_s: float = 8.0
-    ) -> None:
-        self.decision, self._reach_m, self._hand_m, self._linger_s = WantDecision(weights), reach_m, hand_m, linger_s
-        self._lately = ("", 0)
+    def __init__(self, weights: WantWeights, reach_m: float = REACH_M, hand_m: float = 0.12) -> None:
+        self.decision, self._reach_m, self._hand_m = WantDecision(weights), reach_m, hand_m
 
     def on_prediction(self, prediction: Prediction) -> None:
         self.decision.evidence.on_prediction(prediction)
@@ -40,13 +36,7 @@ class WantChooser:
         things = [thing for thing in memory.things(now_ns) if thing.label in OBJECT_KINDS]
         far = [thing.label for thing in things if wearer is None or self._needs_help(thing, wearer)]
         want = self.decision.step(now_ns, far)
-        label, reason = want.label, want.reason
-        if label:
-            self._lately = label, now_ns
-        elif self._lately[0] in far and now_ns - self._lately[1] < self._linger_s * NS_PER_S:
-            label = self._lately[0]
-            reason = f"The wearer wanted the {label} a moment ago."
-        return Choice(label, reason, self.decision.evidence.prediction_ns or 0)
+        return Choice(want.label, want.reason, self.decision.evidence.prediction_ns or 0)
 
     def _needs_help(self, thing: KnownThing, wearer: WearerState) -> bool:
         hands = np.array([wearer.left_hand_m, wearer.right_hand_m])

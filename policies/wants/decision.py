@@ -11,6 +11,7 @@ from gaze_vlm_ros.types import NS_PER_S
 
 MAX_AGE_S = 1.5
 """A prediction older than that is worth nothing."""
+LINGER_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,15 @@ class Want:
 
 
 class WantDecision:
-    """Weighs ``evidence`` at each ``step``; evidence comes from outside."""
+    """Weighs ``evidence`` at each ``step``; evidence comes from outside.
 
-    def __init__(self, weights: WantWeights, evidence: Evidence | None = None) -> None:
-        self.weights, self.evidence = weights, evidence or Evidence()
-        self._label, self._rising, self._since_ns = "", "", 0
+    Help that has begun goes on for ``linger_s`` while nothing speaks for it, unless another thing is wanted: who waits
+    for a thing looks elsewhere now and then, at the robot above all.
+    """
+
+    def __init__(self, weights: WantWeights, evidence: Evidence | None = None, linger_s: float = LINGER_S) -> None:
+        self.weights, self.evidence, self._linger_s = weights, evidence or Evidence(), linger_s
+        self._label, self._rising, self._since_ns, self._kept_ns = "", "", 0, 0
 
     def step(self, now_ns: int, candidates: Sequence[str]) -> Want:
         """What to help with now. ``candidates`` are the things with which help is possible: known, out of the wearer's
@@ -42,20 +47,26 @@ class WantDecision:
         if not best:
             self._label = self._rising = ""
             return Want("", 0.0, "Nothing that the wearer could want is out of reach.")
-        self._rise(best if found[best] >= self.weights.start else "", now_ns)
+        known = not self.evidence.out_of_domain
+        self._rise(best if known and found[best] >= self.weights.start else "", now_ns)
         if self._rising and now_ns - self._since_ns >= self.weights.persist_s * NS_PER_S:
             self._label = self._rising
-        elif found.get(self._label, 0.0) < self.weights.keep:
+        if known and found.get(self._label, 0.0) >= self.weights.keep:
+            self._kept_ns = now_ns
+        elif self._label not in found or now_ns - self._kept_ns >= self._linger_s * NS_PER_S:
             self._label = ""
         label = self._label or best
+        return Want(self._label, float(found[label]), self._reason(label, found[label], now_ns))
+
+    def _reason(self, label: str, probability: float, now_ns: int) -> str:
         dwell_s = self.evidence.dwell_s(label)
         looked = f", looked at for {dwell_s:.1f} s" if dwell_s > 0.0 else ""
-        sure = f"the {label} ({found[label]:.0%}{looked})"
-        return Want(
-            self._label,
-            float(found[label]),
-            f"The wearer wants {sure}." if self._label else f"Not sure enough of {sure}.",
-        )
+        sure = f"the {label} ({probability:.0%}{looked})"
+        if self._label:
+            return f"The wearer wants {sure}." if self._kept_ns == now_ns else f"The wearer wanted {sure} a moment ago."
+        if self.evidence.out_of_domain:
+            return "The prediction is out of the model's domain."
+        return f"Not sure enough of {sure}."
 
     def _rise(self, label: str, now_ns: int) -> None:
         if label != self._rising:
@@ -65,6 +76,5 @@ class WantDecision:
         stamp_ns = self.evidence.prediction_ns
         if stamp_ns is None:
             return "No event has been predicted yet."
-        if (age_s := (now_ns - stamp_ns) / NS_PER_S) > MAX_AGE_S:
-            return f"The last prediction is {age_s:.1f} s old."
-        return "The prediction is out of the model's domain." if self.evidence.out_of_domain else ""
+        age_s = (now_ns - stamp_ns) / NS_PER_S
+        return f"The last prediction is {age_s:.1f} s old." if age_s > MAX_AGE_S else ""

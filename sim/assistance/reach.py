@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gaze_vlm_ros.language import PLACES, TABLE
+from gaze_vlm_ros.language import PLACES, ROBOT, TABLE
 from gaze_vlm_ros.sim.intentions import GOALS, Intentions, Step
 from gaze_vlm_ros.sim.intentions.goals import LOOK_ALIKES
 from gaze_vlm_ros.sim.intentions.grammar import Grammar, grammar_of
@@ -70,7 +70,7 @@ class LimitedIntentions:
 
     def __init__(self, intentions: Intentions, layout: Layout, reach: ArmsReach, rng: np.random.Generator) -> None:
         self._intentions, self._rng = intentions, rng
-        self._far = {name for name in PLACES if not reach.holds(layout.place_named(name).top_m)}
+        self._far = {name for name in (*PLACES, ROBOT) if not reach.holds(layout.place_named(name).top_m)}
         self._seed = int(rng.integers(1 << 62))
         self.steps: list[Step] = []
         """All steps given so far."""
@@ -81,8 +81,8 @@ class LimitedIntentions:
 
     def next_step(self) -> Step:
         step = self._intentions.next_step()
-        if step.verb == "put" and step.place in self._far:
-            step = replace(step, place=TABLE)
+        if step.verb in ("put", "give") and step.place in self._far:
+            step = replace(step, verb="put", place=TABLE)
         self.steps.append(step)
         self._rng.bit_generator.state = np.random.default_rng([self._seed, len(self.steps)]).bit_generator.state
         return step

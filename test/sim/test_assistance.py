@@ -1,11 +1,15 @@
 """A wearer who cannot reach everything: waits, is helped, and lives the same life however long it takes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from gaze_vlm_ros.language import ROBOT, TABLE
 from gaze_vlm_ros.sim.assistance import AssistedKitchen, LiveKitchen, Scenario, live
 from gaze_vlm_ros.sim.assistance.gripper import HELD, Gripper
-from gaze_vlm_ros.sim.assistance.reach import ArmsReach, everyday_grammar
+from gaze_vlm_ros.sim.assistance.reach import ArmsReach, LimitedIntentions, everyday_grammar
+from gaze_vlm_ros.sim.intentions import Step
 from gaze_vlm_ros.sim.simulation import SimulationConfig
 
 SEED = 4_000_001
@@ -33,6 +37,15 @@ def test_reach_is_that_of_the_nearer_shoulder():
 
 def test_everyday_goals_need_no_robots_hand_and_no_search():
     assert "make tea" in everyday_grammar().goals and "hand over" not in everyday_grammar().goals
+
+
+@pytest.mark.parametrize("verb", ["put", "give"])
+@pytest.mark.parametrize("place", ["shelf", ROBOT])
+def test_what_would_go_out_of_reach_is_put_on_the_table(kitchen, verb, place):
+    nobody = ArmsReach(np.full((2, 3), 9.0), 0.5)
+    drawn = SimpleNamespace(next_step=lambda: Step(verb, "letter", place))
+    step = LimitedIntentions(drawn, kitchen.layout, nobody, np.random.default_rng(0)).next_step()
+    assert (step.verb, step.object, step.place) == ("put", "letter", TABLE)
 
 
 def test_the_hand_waits_for_what_is_out_of_reach_and_goes_on_once_it_is_brought(kitchen):

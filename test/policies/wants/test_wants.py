@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,6 +142,24 @@ class TestDecision:
         assert self.decided(decision, 2.0, 2.2, mug=0.6, looked="bowl").label == "mug"
         assert self.decided(decision, 2.2, 4.0, bowl=0.6, looked="bowl").label == "bowl"
 
+    def test_it_goes_on_for_a_while_though_the_wearer_looks_elsewhere(self):
+        decision = WantDecision(SIMPLE, linger_s=2.0)
+        self.decided(decision, 0.0, 2.0, mug=0.6)
+        waits = self.decided(decision, 2.0, 3.5, looked="")
+        assert waits.label == "mug" and waits.probability < SIMPLE.keep and "a moment ago" in waits.reason
+        assert self.decided(decision, 3.5, 5.0, looked="").label == ""
+
+    def test_out_of_domain_nothing_begins_and_what_has_begun_lingers(self):
+        decision = WantDecision(SIMPLE, linger_s=2.0)
+        foreign = replace(event(2.0, mug=0.9), out_of_domain=True)
+        self.decided(decision, 0.0, 2.0, mug=0.6)
+        decision.evidence.on_prediction(foreign)
+        assert decision.step(round(2.5 * NS_PER_S), ("bowl", "mug")).label == "mug"
+        fresh = WantDecision(SIMPLE)
+        fresh.evidence.on_prediction(foreign)
+        look(fresh.evidence, "mug", 0.0, 2.0)
+        assert "out of the model's domain" in fresh.step(2 * NS_PER_S, ("mug",)).reason
+
     def test_it_ends_with_what_is_no_candidate_any_more(self):
         decision = WantDecision(SIMPLE)
         self.decided(decision, 0.0, 2.0, mug=0.6)
@@ -188,14 +207,6 @@ class TestChooser:
         chooser.decision.step = lambda now_ns, things: seen.append(things) or Want("", 0.0, "")
         chooser.choose(NS_PER_S, memory, None)
         assert seen == [["mug"]]
-
-    def test_help_goes_on_for_a_while_though_the_wearer_looks_elsewhere(self):
-        chooser, memory = WantChooser(SIMPLE, linger_s=2.0), ThingMemory()
-        memory.observe(GazeTarget(0, np.array([2.0, 0.0, 0.0]), 1e-4 * np.eye(3), "mug"))
-        wants = iter([Want("mug", 0.9, "wanted"), Want("", 0.1, "no"), Want("", 0.1, "no")])
-        chooser.decision.step = lambda now_ns, things: next(wants)
-        labels = [chooser.choose(round(second * NS_PER_S), memory, None).label for second in (0.0, 1.9, 2.1)]
-        assert labels == ["mug", "mug", ""]
 
     def test_a_thing_at_the_hand_needs_no_help(self):
         assert self.chosen([0.2, 0.0, 0.1], hand_m=[0.25, 0.0, 0.1]) == ""
