@@ -50,7 +50,7 @@ def measure(parts: dict[str, Callable[[], dict]], console: Console) -> dict:
 
 
 def known_parts(
-    seed: int, counts: Counts, policy: Path | None, workers: int, out: Path
+    seed: int, counts: Counts, policy: Path | None, workers: int, out: Path, console: Console
 ) -> dict[str, Callable[[], dict]]:
     """What measures each part; a policy is looked for only when a part needs it."""
 
@@ -63,7 +63,7 @@ def known_parts(
     return {
         "tasks": lambda: policy_parts.tasks(folder(), seed, counts, workers),
         "search": lambda: policy_parts.search(FoveatedPolicy.load(folder()), seed, counts),
-        "speed": lambda: policy_parts.speed(config()),
+        "speed": lambda: policy_parts.speed(config(), console.print),
         "assist": lambda: policy_parts.assist(seed, counts, workers, out),
         "rates": lambda: policy_parts.rates(folder(), seed, counts),
     }
@@ -84,8 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--seed must not be negative, --workers at least 1")
     counts = QUICK if options.quick else Counts()
     with contextlib.redirect_stdout(sys.stderr):
-        known = known_parts(options.seed, counts, options.policy, options.workers, options.out)
-        line = measure({name: known[name] for name in KEYS if name in options.only}, Console(stderr=True))
+        console = Console(stderr=True)
+        known = known_parts(options.seed, counts, options.policy, options.workers, options.out, console)
+        line = measure({name: known[name] for name in KEYS if name in options.only}, console)
     print(json.dumps(line))
 
 

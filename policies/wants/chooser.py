@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gaze_vlm_ros.language import OBJECT_KINDS
@@ -9,6 +11,7 @@ from gaze_vlm_ros.policies.choice import Choice
 from gaze_vlm_ros.policies.handing import REACH_M, is_in_reach
 from gaze_vlm_ros.policies.memory import KnownThing, ThingMemory
 from gaze_vlm_ros.policies.wants.decision import WantDecision
+from gaze_vlm_ros.policies.wants.evidence import at_hand
 from gaze_vlm_ros.policies.wants.weights import WantWeights
 from gaze_vlm_ros.types import Prediction, WearerState
 
@@ -30,15 +33,20 @@ class WantChooser:
         label, looked_ns = memory.looked
         if looked_ns:
             self.decision.evidence.on_look(label, looked_ns)
-        if wearer is not None:
-            hands = np.array([wearer.left_hand_m, wearer.right_hand_m])
-            self.decision.evidence.on_hands(hands, wearer.stamp_ns)
         things = [thing for thing in memory.things(now_ns) if thing.label in OBJECT_KINDS]
+        if wearer is not None:
+            self._watch_hands(things, wearer)
         far = [thing.label for thing in things if wearer is None or self._needs_help(thing, wearer)]
         want = self.decision.step(now_ns, far)
         return Choice(want.label, want.reason, self.decision.evidence.prediction_ns or 0)
 
+    def _watch_hands(self, things: Sequence[KnownThing], wearer: WearerState) -> None:
+        hands = np.array([wearer.left_hand_m, wearer.right_hand_m])
+        places = {thing.label: thing.position_m for thing in things}
+        self.decision.evidence.on_hands(hands, wearer.stamp_ns)
+        self.decision.evidence.on_things(tuple(places), at_hand(places, hands), wearer.stamp_ns)
+
     def _needs_help(self, thing: KnownThing, wearer: WearerState) -> bool:
         hands = np.array([wearer.left_hand_m, wearer.right_hand_m])
-        at_hand = (np.linalg.norm(hands - thing.position_m, axis=1) < self._hand_m).any()
-        return bool(not is_in_reach(thing.position_m, wearer, self._reach_m) and not at_hand)
+        held = (np.linalg.norm(hands - thing.position_m, axis=1) < self._hand_m).any()
+        return bool(not is_in_reach(thing.position_m, wearer, self._reach_m) and not held)

@@ -1,13 +1,14 @@
-"""What speaks for each thing being wanted next: predictions and gaze, over several spans of time, and the hands."""
+"""What speaks for each thing being wanted next: predictions and gaze, over several spans of time, hands, and habits."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from gaze_vlm_ros.language import OBJECT_KINDS
+from gaze_vlm_ros.policies.wants.habits import Habits, shipped_habits
 from gaze_vlm_ros.types import NS_PER_S, Hypothesis, Prediction, PredictionKind
 
 GAZE_SPANS_S = (0.3, 1.0, 3.0)
@@ -15,14 +16,17 @@ PREDICTION_SPAN_S = 0.8
 DWELL_GAP_S = 0.3
 """A look away for less does not end a dwell: a blink, or one wrong label."""
 LONGEST_DWELL_S, LONG_DWELL_S = 2.0, 0.6
+AT_HAND_M, TAKEN_S = 0.1, 0.4
+"""A thing that a hand has been so near to for so long has been taken."""
 _LONGEST_STEP_S = 0.1
 _LEAST = 0.005
 THING_FEATURES = (
     "log probability now", "log probability lately", "named first",
-    *(f"gaze in {span:g} s" for span in GAZE_SPANS_S), "dwell", "long dwell",
+    *(f"gaze in {span:g} s" for span in GAZE_SPANS_S), "dwell", "long dwell", "log probability by habit",
 )  # fmt: skip
 NOTHING_FEATURES = (
     "always", "probability of no thing", "largest probability", "gaze on no thing in 1 s", "hands at rest",
+    "log probability of nothing by habit",
 )  # fmt: skip
 REST_SPAN_S, MOVING_M_S = 5.0, 0.05
 """Hands that moved at all within about so long belong to somebody who is doing something."""
@@ -36,14 +40,27 @@ def needed_thing(hypothesis: Hypothesis) -> str:
     return hypothesis.place if hypothesis.place in OBJECT_KINDS else ""
 
 
+def at_hand(things: Mapping[str, np.ndarray], hands_m: np.ndarray) -> str:
+    """The thing of ``things``, positions (3,), that is nearest to one of the hands (2, 3), if nearer than AT_HAND_M; ""
+    for none. A hand of NaN is unseen."""
+    away = {thing: np.linalg.norm(hands_m - position, axis=1) for thing, position in things.items()}
+    near = {thing: ways[ways < AT_HAND_M].min() for thing, ways in away.items() if (ways < AT_HAND_M).any()}
+    return min(near, key=near.get, default="")
+
+
 class Evidence:
     """Accumulates predictions of events and looks at things; ``features`` says what they come to at a moment.
 
     Probabilities and gaze fade with the time constants of this module (leaky integrators), so that nothing is kept but
-    a few numbers for each thing.
+    a few numbers for each thing, and what was taken. ``habits``: by default the shipped ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, habits: Habits | None = None) -> None:
+        self._habits = habits or shipped_habits()
+        self._expected: tuple[tuple, dict[str, float]] = ((), {})
+        self._present: tuple[str, ...] = ()
+        self._taken: list[str] = []
+        self._at_hand = ("", 0)
         self._now: dict[str, float] = {}
         self._lately: dict[str, float] = {}
         self._first = ""
@@ -96,6 +113,22 @@ class Evidence:
             self._rest = 0.0 if moves else 1.0 - (1.0 - self._rest) * math.exp(-elapsed_s / REST_SPAN_S)
         self._hands = np.array(hands_m, dtype=float), stamp_ns
 
+    def on_things(self, present: Sequence[str], at_hand: str, stamp_ns: int) -> None:
+        """What things there are, and at which of them a hand is ("" for none)."""
+        self._present = tuple(sorted(present))
+        label, since_ns = self._at_hand
+        if at_hand != label:
+            self._at_hand = at_hand, stamp_ns
+        elif label and label not in self._taken[-1:] and stamp_ns - since_ns >= TAKEN_S * NS_PER_S:
+            self._taken.append(label)
+
+    def _by_habit(self, things: Sequence[str]) -> dict[str, float]:
+        known = tuple(things), self._present, len(self._taken)
+        if known != self._expected[0]:
+            present = sorted({*self._present, *things})
+            self._expected = known, self._habits.probabilities(self._taken, present, things)
+        return self._expected[1]
+
     def dwell_s(self, label: str) -> float:
         """How long [s] the wearer has been looking at ``label``, up to now; 0 for what is not looked at."""
         looked, since_ns, until_ns = self._dwell
@@ -103,7 +136,7 @@ class Evidence:
 
     def features(self, things: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """For ``things`` (T, len(THING_FEATURES)), and for the case that none of them is wanted (NOTHING_FEATURES,)."""
-        mine = np.zeros((len(things), len(THING_FEATURES)))
+        mine, expected = np.zeros((len(things), len(THING_FEATURES))), self._by_habit(things)
         for row, thing in enumerate(things):
             dwell_s = min(self.dwell_s(thing), LONGEST_DWELL_S)
             mine[row] = [
@@ -113,10 +146,12 @@ class Evidence:
                 *(levels.get(thing, 0.0) for levels in self._gaze.values()),
                 dwell_s,
                 max(dwell_s - LONG_DWELL_S, 0.0),
+                math.log(expected.get(thing, 0.0) + _LEAST),
             ]
         probable = [self._now.get(thing, 0.0) for thing in things]
         elsewhere = self._gaze[GAZE_SPANS_S[1]].get("", 0.0)
-        none = [1.0, 1.0 - min(sum(probable), 1.0), max(probable, default=0.0), elsewhere, self._rest]
+        nothing = math.log(expected[""] + _LEAST)
+        none = [1.0, 1.0 - min(sum(probable), 1.0), max(probable, default=0.0), elsewhere, self._rest, nothing]
         return mine, np.array(none)
 
 

@@ -8,15 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.wants.evidence import NOTHING_FEATURES, THING_FEATURES
+from gaze_vlm_ros.policies.wants.files import FITTED, WantError
 
-FITTED = Path(__file__).parent / "fitted"
 INPUTS = ("rgb", "gaze")
-
-
-class WantError(GazeVlmError):
-    """Weights or thresholds that are missing, or of another form."""
 
 
 @dataclass(frozen=True)

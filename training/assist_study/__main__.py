@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gaze_vlm_ros.policies.wants.weights import FITTED, INPUTS, WantWeights
+from gaze_vlm_ros.policies.wants.files import FITTED
+from gaze_vlm_ros.policies.wants.weights import INPUTS, WantWeights
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.assist_study.log import load_moments
 from gaze_vlm_ros.training.assist_study.settings import (

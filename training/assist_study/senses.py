@@ -9,6 +9,7 @@ import numpy as np
 from gaze_vlm_ros.geometry.transforms import angle_between
 from gaze_vlm_ros.language import parse
 from gaze_vlm_ros.policies.wants import Evidence
+from gaze_vlm_ros.policies.wants.evidence import at_hand
 from gaze_vlm_ros.sim.assistance import AssistedKitchen
 from gaze_vlm_ros.training.assist_study.settings import GAZE, RGB, SHUFFLED, TRUTH
 from gaze_vlm_ros.types import NS_PER_S, Frame, GazeSample, Hypothesis, Prediction, PredictionKind
@@ -37,8 +38,10 @@ class Senses:
 
     def look(self, new: list[GazeSample]) -> None:
         """Takes in the hands, and the gaze since the last call: at what thing the newest valid sample looks."""
-        kitchen, wearer = self.kitchen, self.kitchen.wearer_state()
-        self.evidence.on_hands(np.array([wearer.left_hand_m, wearer.right_hand_m]), wearer.stamp_ns)
+        kitchen, wearer, things = self.kitchen, self.kitchen.wearer_state(), self.kitchen.thing_positions_in_base()
+        hands_m, names = np.array([wearer.left_hand_m, wearer.right_hand_m]), sorted(things)
+        self.evidence.on_hands(hands_m, wearer.stamp_ns)
+        self.evidence.on_things(names, at_hand(things, hands_m), wearer.stamp_ns)
         self._samples = [
             one for one in self._samples + new if one.stamp_ns >= (kitchen.time_s - _GAZE_SPAN_S) * NS_PER_S
         ]
@@ -47,8 +50,7 @@ class Senses:
         valid = [one for one in new if one.valid]
         if not valid:
             return
-        things, pose = kitchen.thing_positions_in_base(), kitchen.base_T_camera()
-        names = sorted(things)
+        pose = kitchen.base_T_camera()
         ways = np.array([things[name] for name in names]) - pose[:3, 3]
         off = angle_between(ways, pose[:3, :3] @ valid[-1].ray)
         nearest = int(np.argmin(off))

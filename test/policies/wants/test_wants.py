@@ -15,7 +15,7 @@ from gaze_vlm_ros.types import NS_PER_S, GazeTarget, Hypothesis, Prediction, Pre
 LOOKS = GAZE_SPANS_S.index(1.0) + 3
 DWELL = THING_FEATURES.index("dwell")
 RESTS = NOTHING_FEATURES.index("hands at rest")
-SIMPLE = WantWeights((1.0, 0, 0, 0, 0, 0, 2.0, 0), (0, 0, 0, 0, 0), start=0.8, keep=0.4, persist_s=0.2)
+SIMPLE = WantWeights((1.0, 0, 0, 0, 0, 0, 2.0, 0, 0), (0, 0, 0, 0, 0, 0), start=0.8, keep=0.4, persist_s=0.2)
 
 
 def event(time_s, **probability):
