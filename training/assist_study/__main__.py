@@ -93,7 +93,7 @@ def _tune(options: argparse.Namespace) -> None:
             "wearers": [options.seed, options.seed + options.seeds - 1],
             "moments": len(moments),
             "log": paths[0].parent.name,
-            "held_out_halves": {key: round(value, 4) for key, value in vars(score).items()},
+            "held_out_quarters": {key: round(value, 4) for key, value in vars(score).items()},
         }
         replace(weights, provenance=told).save(options.fitted / f"{name}.json")
         say(f"{name}: start {weights.start}, persist {weights.persist_s} s; held out: {score}")

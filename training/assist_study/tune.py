@@ -1,7 +1,7 @@
 """Fits how evidence is weighed, and chooses when help starts, from logs of validation wearers alone.
 
 The weights maximise the likelihood of what was wanted next (a conditional logit with "none"). The thresholds are then
-those that save the wearers most time on wearers that the weights were not fitted to (two folds), among those with which
+those that save the wearers most time on wearers that the weights were not fitted to (four folds), among those with which
 wrong help and false starts stay within bounds.
 """
 
@@ -19,11 +19,11 @@ from gaze_vlm_ros.training.assist_study.log import Moment
 
 MOST_WRONG, MOST_IDLE_PER_MIN = 0.04, 0.35
 """Bounds for the choice of thresholds, a little below what is asked for on other wearers."""
-STARTS = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-PERSISTS_S = (0.0, 0.25, 0.5, 0.75)
+STARTS = tuple(round(0.025 * number, 3) for number in range(14, 39))
+PERSISTS_S = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75)
 KEEP_SHARE = 0.5
 _RIDGE = 0.3
-_FOLDS = 2
+_FOLDS = 4
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def fit(moments: Sequence[Moment], name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tune(moments: Sequence[Moment], name: str, patience_s: float, request_s: float) -> tuple[WantWeights, Score]:
-    """Weights fitted to all of ``moments``, with thresholds chosen on held-out halves of them, and their score."""
+    """Weights fitted to all of ``moments``, with thresholds chosen on held-out quarters of them, and their score."""
     seeds = np.unique([one.seed for one in moments])
     if len(seeds) < _FOLDS:
         raise WantError(f"at least {_FOLDS} wearers are needed to tune, got {len(seeds)}")

@@ -162,7 +162,7 @@ class TestTuning:
         assert score.saved_s == pytest.approx(-1.0)  # patience was lost, and nothing gained
 
     def test_too_few_wearers_are_refused(self):
-        with pytest.raises(WantError, match="at least 2 wearers"):
+        with pytest.raises(WantError, match="at least 4 wearers"):
             tune(life(0), GAZE, 1.0, 2.0)
 
     def test_moments_survive_being_stored(self, tmp_path):
