@@ -52,7 +52,9 @@ class LoggedEpisode(Episode):
             senses.send(self._predictor.predict(with_gaze=name == GAZE).event)
 
     def _arrive(self) -> None:
-        if all([senses.arrive() for senses in self.watching.values()]):
+        for senses in self.watching.values():
+            senses.arrive()
+        if all(senses.newest for senses in self.watching.values()):
             self._note()
 
     def _note(self) -> None:

@@ -17,10 +17,12 @@ from gaze_vlm_ros.policies.wants import WantError, WantWeights
 from gaze_vlm_ros.policies.wants.evidence import NOTHING_FEATURES, THING_FEATURES
 from gaze_vlm_ros.training.assist_study.log import Moment
 
-MOST_WRONG, MOST_IDLE_PER_MIN = 0.04, 0.35
+MOST_WRONG, MOST_IDLE_PER_MIN = 0.045, 0.35
 """Bounds for the choice of thresholds, a little below what is asked for on other wearers."""
 STARTS = tuple(round(0.025 * number, 3) for number in range(14, 39))
 PERSISTS_S = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75)
+FETCH_S = 5.0
+"""About what the robot takes to bring a thing: a start that is earlier than that saves no more."""
 KEEP_SHARE = 0.5
 _RIDGE = 0.3
 _FOLDS = 4
@@ -116,7 +118,8 @@ def replay(
             right = [one.time_s for one, label in starts if label == thing and before_s < one.time_s]
             begun_s = next((time for time in right if time <= since_s + patience_s + request_s), np.inf)
             covered += begun_s <= since_s + patience_s
-            saved.append(since_s + request_s - min(begun_s, since_s + patience_s + request_s))
+            begun_s = np.clip(begun_s, since_s - FETCH_S, since_s + patience_s + request_s)
+            saved.append(since_s + request_s - begun_s)
     return Score(
         float(np.sum(saved)) / max(len(saved), 1),
         covered / max(len(saved), 1),
