@@ -1,8 +1,8 @@
 """Fits how evidence is weighed, and chooses when help starts, from logs of validation wearers alone.
 
 The weights maximise the likelihood of what was wanted next (a conditional logit with "none"). The thresholds are then
-those that save the wearers most time on wearers that the weights were not fitted to (four folds), among those with which
-wrong help and false starts stay within bounds.
+those that save most time for wearers that the weights were not fitted to (four folds), among those with which wrong
+help and false starts stay within bounds.
 """
 
 from __future__ import annotations
