@@ -140,11 +140,11 @@ def card(sequences: int, judged: int, scores: dict[str, dict[str, float]]) -> st
     )
     return f"""# Habits: what is wanted next by what was taken
 
-A perceptron with {HIDDEN} hidden units. In go the last {LAGS} things that somebody took, all taken before, the things
-that there are and those out of reach; out comes how probable it is that each of the latter is needed within {AHEAD}
-steps, or none.
-Learnt from {sequences} sequences that the package's grammar of everyday goals draws, {STEPS} moments each; of what is
-taken {MISSED_SHARE:.0%} goes unnoticed. It knows the habits of that grammar and nobody else's.
+A perceptron with {HIDDEN} hidden units. In go the last {LAGS} things that somebody took, what was taken earlier,
+the things that there are and those out of reach; out comes how probable it is that each of the latter is needed
+within {AHEAD} steps, or none. Learnt from {sequences} sequences that the package's grammar of everyday goals draws,
+{STEPS} moments each; of what is taken {MISSED_SHARE:.0%} goes unnoticed. It knows the habits of that grammar and
+nobody else's.
 
     python -m gaze_vlm_ros.training.habits --sequences {sequences}
 

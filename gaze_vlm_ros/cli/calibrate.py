@@ -9,6 +9,7 @@ import time
 from gaze_vlm_ros.cli.call import CallError
 from gaze_vlm_ros.cli.which_graph import add_graph_arguments
 from gaze_vlm_ros.environment import enter, require_messages
+from gaze_vlm_ros.gaze.eyes.corrections import CalibrationError
 
 METHODS = ("offset", "affine", "adapters")
 ENDS_WITHIN_S = 240.0
@@ -23,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints what the wearer should do, then what came of it; 0 where the calibration is in force, else 1."""
+    """Prints what the wearer should do, then what came of it; 0 where the calibration is in force, else 1.
+
+    Raises CalibrationError where one target is too few for the method.
+    """
+    if args.targets == 1 and args.method != "offset" and not args.check:
+        raise CalibrationError(f"one target is too few for the method {args.method}; show 5 or 9, or use offset")
     enter(args.domain, local_only=False)
     require_messages()
     import rclpy

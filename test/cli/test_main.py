@@ -69,6 +69,12 @@ def test_an_error_of_the_user_is_one_line_without_a_traceback(monkeypatch, capsy
     assert told.err == "gaze-vlm-ros: error: the lamp is broken; buy one\n" and not told.out
 
 
+@pytest.mark.parametrize("method", ["affine", "adapters"])
+def test_one_target_is_refused_where_it_is_too_few(method, capsys):
+    assert cli.main(["calibrate", "--targets", "1", "--method", method]) == cli.USER_ERROR
+    assert "show 5 or 9" in capsys.readouterr().err
+
+
 def test_an_unknown_command_is_refused_with_those_that_exist(capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(["fly"])
