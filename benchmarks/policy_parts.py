@@ -94,7 +94,7 @@ def search(policy: FoveatedPolicy, seed: int, counts: Counts) -> dict:
     return {"search": {"rate": found["rate"]["value"], "median_s": found["median_s"]}}
 
 
-def speed(config: FoveatedConfig, report: Callable[[str], None] = lambda text: None) -> dict:
+def speed(config: FoveatedConfig, report: Callable[[str], None]) -> dict:
     """The ``speedup`` of ``config``; ``report`` gets that with an encoder of ViT-S's size, which no policy here has."""
     large = speedup(replace(config, **VIT_SMALL))
     report(f"foveated_speedup with an encoder as large as ViT-S (not trained): {large:.1f}")

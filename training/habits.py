@@ -24,12 +24,12 @@ from gaze_vlm_ros.policies.wants.habits import HABITS, INPUTS, LAGS, Habits, inp
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.assistance.reach import everyday_grammar
 from gaze_vlm_ros.sim.intentions import Intentions, Step
+from gaze_vlm_ros.sim.intentions.entropy import THINGS
 from gaze_vlm_ros.sim.intentions.sampling import sample_things
 from gaze_vlm_ros.sim.things import initial_state
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
-THINGS = (6, 14)
 STEPS, AHEAD = 12, 2
 """Moments of a sequence; what is needed within so many steps counts as next."""
 FAR_SHARE, MISSED_SHARE = 0.6, 0.12
@@ -38,6 +38,7 @@ HIDDEN, EPOCHS, BATCH, RATE, DROPOUT = 128, 5, 256, 2e-3, 0.2
 HELD_OUT = 1_000_000
 """Sequences from this number on are not learnt from."""
 _STREAM = 77
+_GRAMMAR = everyday_grammar()
 _INDEX = {kind: number for number, kind in enumerate(OBJECT_KINDS)}
 _NOTHING = len(OBJECT_KINDS)
 
@@ -60,11 +61,11 @@ def sequence(number: int) -> list[tuple[np.ndarray, int]]:
     """The moments of sequence ``number``: what is told at each, and what is needed next."""
     rng = np.random.default_rng([number, _STREAM])
     things = sample_things(rng, int(rng.integers(THINGS[0], THINGS[1] + 1)))
-    drawn = Intentions(rng, things, {thing: initial_state(thing, rng) for thing in things}, everyday_grammar())
+    drawn = Intentions(rng, things, {thing: initial_state(thing, rng) for thing in things}, _GRAMMAR)
     steps = [drawn.next_step() for _ in range(STEPS + AHEAD)]
     far, taken, moments = {thing for thing in things if rng.random() < FAR_SHARE}, [], []
-    for number_of, step in enumerate(steps[:STEPS]):
-        needed = _needed(steps[number_of : number_of + AHEAD], far)
+    for now, step in enumerate(steps[:STEPS]):
+        needed = _needed(steps[now : now + AHEAD], far)
         moments.append((inputs(taken, things, sorted(far)), _INDEX.get(needed, _NOTHING)))
         far -= {step.object, step.place}
         for thing in (step.place, step.object):

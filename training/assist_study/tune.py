@@ -18,10 +18,10 @@ from gaze_vlm_ros.policies.wants.evidence import NOTHING_FEATURES, THING_FEATURE
 from gaze_vlm_ros.training.assist_study.log import Moment
 
 MOST_WRONG, MOST_IDLE_PER_MIN = 0.06, 0.35
-"""Bounds for the choice of the threshold. Played, it helps wrongly less often than replayed."""
+"""Bounds for the choice of the threshold, on replays: played, more or less of it may be wrong."""
 STARTS = tuple(round(0.025 * number, 3) for number in range(14, 39))
 PERSIST_S = 0.0
-"""Replayed, waiting to be sure costs little; played, it cost a third of the coverage."""
+"""Replays say that waiting to be sure costs little; played, it cost much of the coverage."""
 FETCH_S = 5.0
 """About what the robot takes to bring a thing: a start that is earlier than that saves no more."""
 KEEP_SHARE = 0.5

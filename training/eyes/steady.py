@@ -50,12 +50,9 @@ def train_steady(
         batch = _draw(pictures, gaze, groups, settings, np.random.default_rng([loop.seed, step]))
         with torch.autocast("cpu", torch.bfloat16):
             estimated = net(batch.pictures).float()
-        parts = {
-            "generic": 10.0 * (estimated - batch.gaze).abs().mean(),
-            "left": 10.0
-            * left_out(*(part.unflatten(0, (-1, settings.looks)) for part in (estimated, batch.gaze))).abs().mean(),
-        }
-        return {"loss": settings.generic * parts["generic"] + parts["left"], **parts}
+        by_eye = (part.unflatten(0, (-1, settings.looks)) for part in (estimated, batch.gaze))
+        generic, left = (10.0 * missed.abs().mean() for missed in (estimated - batch.gaze, left_out(*by_eye)))
+        return {"loss": settings.generic * generic + left, "generic": generic, "left": left}
 
     def evaluate() -> dict[str, float]:
         return after_five_looks(estimate_all(net, judged.pictures), judged)
