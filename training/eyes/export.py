@@ -30,7 +30,7 @@ from gaze_vlm_ros.gaze.eyes.estimator import OUTPUTS, PICTURES
 from gaze_vlm_ros.gaze.eyes.heads import EyeHeads
 from gaze_vlm_ros.gaze.eyes.last_stage import folded, for_eyes
 from gaze_vlm_ros.gaze.eyes.network import EyeNet
-from gaze_vlm_ros.gaze.eyes.personal import offset_only
+from gaze_vlm_ros.gaze.eyes.personal import affine_only
 from gaze_vlm_ros.training.eyes.running import RunningNet
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
@@ -50,12 +50,12 @@ def export(
 
     ``domain``: ``mean`` (4 C,) and ``whitening`` (4 C, 4 C) of summaries; ``replay``: ``third`` (N, C, H, W) float16
     and ``gaze`` (N, 2) float32 [rad] of the looks that are replayed; ``lesson``: start and step sizes of the personal
-    phase, without one those of ``offset_only``.
+    phase, without one those of ``affine_only``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"{NET}{name}": tensor.detach().numpy() for name, tensor in net.state_dict().items()}
     tensors |= {f"{HEADS}{name}": tensor.detach().numpy() for name, tensor in heads.state_dict().items()}
-    start, step = lesson or offset_only(folded(net))
+    start, step = lesson or affine_only(folded(net))
     parts = {GENERIC: folded(net), DOMAIN: domain, REPLAY: replay, START: start, STEP: step}
     tensors |= {f"{prefix}{name}": tensor for prefix, part in parts.items() for name, tensor in part.items()}
     files = {

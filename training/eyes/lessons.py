@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gaze_vlm_ros.gaze.eyes.last_stage import LastStage, folded
 from gaze_vlm_ros.gaze.eyes.network import EyeNet
-from gaze_vlm_ros.gaze.eyes.personal import Lesson, learn, offset_only
+from gaze_vlm_ros.gaze.eyes.personal import Lesson, affine_only, learn
 from gaze_vlm_ros.training.eyes.batches import to_pixels
 from gaze_vlm_ros.training.eyes.renders import EyeRenders, digest
 from gaze_vlm_ros.training.eyes.scores import angles_deg
@@ -53,7 +53,7 @@ class Teaching(nn.Module):
 
     def __init__(self, net: EyeNet) -> None:
         super().__init__()
-        start, step = offset_only(folded(net))
+        start, step = affine_only(folded(net))
         self.start = nn.ParameterDict({name: nn.Parameter(torch.from_numpy(t)) for name, t in start.items()})
         self.drift = nn.ParameterDict({name: nn.Parameter(torch.zeros(t.shape)) for name, t in step.items()})
         self._step = {name: torch.from_numpy(tensor) for name, tensor in step.items()}

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gaze_vlm_ros.gaze.eyes.network import EyeNet
+from gaze_vlm_ros.gaze.eyes.ridge import known_of, solution
 from gaze_vlm_ros.training.eyes.batches import Batch, disturbed, to_pixels
 from gaze_vlm_ros.training.eyes.lessons import EyeLooks, calibration_looks, eyes_of
 from gaze_vlm_ros.training.eyes.renders import EyeRenders, digest
@@ -24,8 +25,6 @@ from gaze_vlm_ros.training.eyes.scores import angles_deg, estimate_all
 from gaze_vlm_ros.training.loop import LoopSettings, train
 from gaze_vlm_ros.training.run_state import Position
 
-OFFSET_RAD, GAIN, NOISE_RAD = 0.04, 0.05, 0.015
-"""How far eyes differ in offset and in gain, and looks of one eye: standard deviations, for the ridge."""
 _LEAST_FREE = 0.1
 
 
@@ -74,18 +73,10 @@ def _draw(
 
 def left_out(estimated: Tensor, true: Tensor) -> Tensor:
     """Errors (E, K, 2) of each of K looks of E eyes after the affine correction that the eye's other looks give."""
-    hat = _hat(estimated)
+    hat = known_of(estimated) @ solution(estimated)
     missed = true - estimated
     free = 1.0 - torch.diagonal(hat, dim1=1, dim2=2)[..., None]
     return (missed - hat @ missed) / free.clamp_min(_LEAST_FREE)
-
-
-def _hat(estimated: Tensor) -> Tensor:
-    """Of ridge regression on (1, yaw, pitch): (E, K, K)."""
-    known = torch.cat([torch.ones_like(estimated[..., :1]), estimated], dim=-1)
-    spread = torch.tensor([OFFSET_RAD, GAIN, GAIN], dtype=estimated.dtype)
-    inverse = torch.linalg.inv(known.mT @ known + torch.diag((NOISE_RAD / spread).square()))
-    return known @ inverse @ known.mT
 
 
 def after_five_looks(estimated: np.ndarray, renders: EyeRenders) -> dict[str, float]:
@@ -97,9 +88,8 @@ def after_five_looks(estimated: np.ndarray, renders: EyeRenders) -> dict[str, fl
         own, rest = _split(renders.gaze, eye)
         missed = renders.gaze[own] - estimated[own]
         offset = estimated[rest] + missed.mean(0)
-        known, asked = (np.column_stack([np.ones(len(part)), estimated[part]]) for part in (own, rest))
-        ridge = np.diag(np.square(NOISE_RAD / np.array([OFFSET_RAD, GAIN, GAIN])))
-        affine = estimated[rest] + asked @ np.linalg.solve(known.T @ known + ridge, known.T @ missed)
+        fitted = solution(torch.from_numpy(estimated[own])).numpy() @ missed
+        affine = estimated[rest] + known_of(torch.from_numpy(estimated[rest])).numpy() @ fitted
         for name, said in (("offset_deg", offset), ("affine_deg", affine)):
             scores[name].append(angles_deg(said, renders.gaze[rest]).mean())
     return {name: float(np.mean(values)) for name, values in scores.items()}

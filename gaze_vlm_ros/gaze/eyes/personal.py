@@ -3,7 +3,8 @@
 Each eye has adapters of its own. A small clustered part of the generic data, shipped as features of the third stage, is
 replayed, so that nothing is forgotten. The paper gives neither learning rate nor steps nor replay ratio. Here training
 has learnt from many people where the personal phase begins and how far each parameter goes in a step (Meta-SGD, Li et
-al., arXiv 1707.09835), so that a few steps on five looks help most with other looks.
+al., arXiv 1707.09835), so that a few steps on five looks help most with other looks. What an affine correction of yaw
+and pitch can mend is mended before these steps, in closed form, and becomes part of the head.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from gaze_vlm_ros.gaze.eyes.frames import SIDES, mirrored, network_picture, yaw_
 from gaze_vlm_ros.gaze.eyes.last_stage import LastStage
 from gaze_vlm_ros.gaze.eyes.network import EyeNet, EyeNetError
 from gaze_vlm_ros.gaze.eyes.quality import check_form
+from gaze_vlm_ros.gaze.eyes.ridge import solution
 
 STEPS = 4
 REPLAY_WEIGHT = 0.2
@@ -127,6 +129,7 @@ def learn(
     """
     eyes = len(third)
     personal = {name: tensor.expand(eyes, *tensor.shape) for name, tensor in lesson.start.items()}
+    personal |= _corrected_head(stage, personal, third, gaze)
     if not differentiable:
         personal = {name: tensor.detach().clone().requires_grad_() for name, tensor in personal.items()}
     replayed = lesson.replay_third.expand(eyes, *lesson.replay_third.shape)
@@ -142,6 +145,17 @@ def learn(
         if not differentiable:
             personal = {name: tensor.detach().requires_grad_() for name, tensor in personal.items()}
     return personal
+
+
+def _corrected_head(stage: LastStage, personal: Mapping[str, Tensor], third: Tensor, gaze: Tensor) -> dict[str, Tensor]:
+    """The head of ``personal`` followed by the affine correction that the looks give."""
+    estimated = stage(third, personal)
+    shift, slope = (solution(estimated) @ (gaze - estimated)).split([1, 2], dim=1)
+    weight, bias = personal["head_weight"], personal["head_bias"]
+    return {
+        "head_weight": weight + slope.mT @ weight,
+        "head_bias": bias + (bias[:, None] @ slope + shift)[:, 0],
+    }
 
 
 def _error(estimated: Tensor, true: Tensor) -> Tensor:
@@ -168,8 +182,6 @@ def _features(net: EyeNet, looks: Sequence[Look], side: str) -> tuple[Tensor, Te
     return net.stage_features(batch, stages=3)[-1], torch.tensor(np.array(gaze)).float()
 
 
-def offset_only(generic: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Start and step sizes of a personal phase that has learnt nothing yet: nearly all of it is the head's bias."""
-    steps = {name: np.full_like(tensor, 1e-3 * SPREAD_RAD**2) for name, tensor in generic.items()}
-    steps["head_bias"] = np.full_like(generic["head_bias"], 0.5 * SPREAD_RAD**2)
-    return dict(generic), steps
+def affine_only(generic: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Start and step sizes of a personal phase that has learnt nothing yet: nearly all it does is the correction."""
+    return dict(generic), {name: np.full_like(tensor, 1e-3 * SPREAD_RAD**2) for name, tensor in generic.items()}

@@ -7,16 +7,9 @@ import pytest
 import torch
 
 from gaze_vlm_ros.gaze.eyes.network import EyeNetConfig
+from gaze_vlm_ros.gaze.eyes.ridge import GAIN, NOISE_RAD, OFFSET_RAD
 from gaze_vlm_ros.training.eyes.renders import EyeRenders, RenderSettings, render_person
-from gaze_vlm_ros.training.eyes.steady import (
-    GAIN,
-    NOISE_RAD,
-    OFFSET_RAD,
-    Steadiness,
-    after_five_looks,
-    left_out,
-    train_steady,
-)
+from gaze_vlm_ros.training.eyes.steady import Steadiness, after_five_looks, left_out, train_steady
 from gaze_vlm_ros.training.eyes.supervised import new_net
 from gaze_vlm_ros.training.loop import LoopSettings
 
