@@ -16,7 +16,8 @@ import numpy as np
 from gaze_vlm_ros.gaze.eyes.network import count
 from gaze_vlm_ros.training.command import run_command
 from gaze_vlm_ros.training.eyes.latency import both_eyes_ms
-from gaze_vlm_ros.training.eyes.scores import angles_deg, estimate_all
+from gaze_vlm_ros.training.eyes.scores import estimate_all
+from gaze_vlm_ros.training.eyes.steady import after_five_looks
 from gaze_vlm_ros.training.eyes.train import EyeTraining, distil, generic
 from gaze_vlm_ros.training.eyes.weights import load_net
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
@@ -28,7 +29,8 @@ PARETO = "pareto.json"
 def trace_curve(job: EyeTraining, widths: tuple[int, ...]) -> list[dict]:
     """Trains a student of each of ``widths`` below ``job.out/widths``; writes and returns their rows.
 
-    A row: ``first_width``, ``parameters``, ``deg`` on validation people and ``both_eyes_ms``, the median on one core.
+    A row: ``first_width``, ``parameters``, ``deg`` on validation people as they come, ``affine_deg`` after five looks,
+    ``both_eyes_ms``, the median on one core.
     """
     seen = load_net(job.folder("teacher")).config
     job = replace(job, image_px=seen.image_px, view=seen.view)
@@ -46,10 +48,11 @@ def trace_curve(job: EyeTraining, widths: tuple[int, ...]) -> list[dict]:
         {
             "first_width": int(width),
             "parameters": count(list(net.parameters())),
-            "deg": float(angles_deg(estimate_all(net, judged.pictures), judged.gaze).mean()),
+            **{name: score[name] for name in ("deg", "affine_deg")},
             "both_eyes_ms": float(np.median(times[width])),
         }
         for width, net in nets.items()
+        for score in [after_five_looks(estimate_all(net, judged.pictures), judged)]
     ]
     write_atomically(job.out / PARETO, (json.dumps(rows, indent=2) + "\n").encode())
     return rows
@@ -57,8 +60,8 @@ def trace_curve(job: EyeTraining, widths: tuple[int, ...]) -> list[dict]:
 
 def table(rows: list[dict]) -> str:
     """``rows`` as Markdown."""
-    head = "| first stage | parameters | error [deg] | both eyes, one core [ms] |\n|---|---|---|---|\n"
-    line = "| {first_width} | {parameters:,} | {deg:.2f} | {both_eyes_ms:.2f} |\n"
+    head = "| first stage | parameters | error [deg] | after five looks | both eyes, one core [ms] |\n|---|---|---|---|---|\n"
+    line = "| {first_width} | {parameters:,} | {deg:.2f} | {affine_deg:.2f} | {both_eyes_ms:.2f} |\n"
     return head + "".join(line.format(**row) for row in rows)
 
 
