@@ -20,12 +20,14 @@ REACH_M = 0.6
 @dataclass(frozen=True)
 class HandingSettings:
     """``reach_m``: from between the wearer's shoulders. ``apart_m``: least distance from a hand, ``clear_m`` from other
-    things, ``inside_m`` from the sides of the robot's workspace. ``robot_m``: farthest from its base. ``way_m``: least
-    way from where the thing is; a hand with a thing that all but stands at its goal looks as if it had arrived."""
+    things, or ``tight_m`` where the table is full, ``inside_m`` from the sides of the robot's workspace. ``robot_m``:
+    farthest from its base. ``way_m``: least way from where the thing is; a hand with a thing that all but stands at its
+    goal looks as if it had arrived."""
 
     reach_m: float = 0.58
     apart_m: float = 0.23
     clear_m: float = 0.09
+    tight_m: float = 0.06
     inside_m: float = 0.02
     robot_m: float = 0.64
     way_m: float = 0.22
@@ -62,10 +64,13 @@ def handing_point(
     fits &= _away(spots, thing_m) >= settings.way_m
     for hand in hands:
         fits &= _away(spots, hand) >= settings.apart_m
-    for other in others_m:
-        fits &= _away(spots, other) >= settings.clear_m
     spots = spots[fits]
-    return spots[_away(spots, thing_m).argmin()] if len(spots) else None
+    free_m = np.min([_away(spots, other) for other in others_m], axis=0) if others_m else np.full(len(spots), np.inf)
+    for clear_m in (settings.clear_m, settings.tight_m):
+        free = spots[free_m >= clear_m]
+        if len(free):
+            return free[_away(free, thing_m).argmin()]
+    return None
 
 
 def _away(spots_m: np.ndarray, point_m: np.ndarray) -> np.ndarray:

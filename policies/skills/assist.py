@@ -16,6 +16,7 @@ from gaze_vlm_ros.policies.courtesy import Courtesy
 from gaze_vlm_ros.policies.handing import handing_point, is_in_reach
 from gaze_vlm_ros.policies.memory import KnownThing, ThingMemory
 from gaze_vlm_ros.policies.motion import Motion
+from gaze_vlm_ros.policies.skills.aim import aim_at
 from gaze_vlm_ros.policies.skills.settings import SkillSettings
 from gaze_vlm_ros.policies.skills.skill import VIEWS_SHAPE, Look, Skill, SkillError
 from gaze_vlm_ros.policies.ways import Ways
@@ -133,7 +134,8 @@ class SkillAssist:
         thing = self.memory.find(choice.label, now_ns)
         if self._is_in_reach(thing, now_ns):
             return self._rest(now_ns, replace(choice, reason=f"The {choice.label} is within the wearer's reach."))
-        problem = self._contradiction(choice.label, now_ns) or self._unfit(choice.label, thing, now_ns)
+        thing, problem = self._aim(choice.label, thing)
+        problem = self._contradiction(choice.label, now_ns) or problem
         problem = self._unseen(now_ns) if self._is_under_way else problem or self._unseen(now_ns)
         if problem:
             return self._still(now_ns, AssistMode.BLOCKED, choice, choice.reason, problem, thing)
@@ -151,17 +153,12 @@ class SkillAssist:
             return ""
         return f"the predictions contradict one another: {', '.join(dict.fromkeys(one for _, one in self._chosen))}"
 
-    def _unfit(self, label: str, thing: KnownThing | None, now_ns: int) -> str:
-        """What forbids to help with ``label`` as things are; "" for nothing."""
-        if thing is None:
-            gone = self._run is not None and self._run[0] == label
-            return f"the {label} is gone" if gone else f"where the {label} is is not known"
-        box = self.arm.robot.workspace
-        # A thing may lie lower than the tool point ever goes: the fingers are below it.
-        above = np.maximum(thing.position_m, [-np.inf, -np.inf, box.lower_m[2]])
-        if (outside := box.outside_m(above)) > 0.0:
-            return f"the {label} is out of reach: {outside:.2f} m outside the workspace"
-        return ""
+    def _aim(self, label: str, thing: KnownThing | None) -> tuple[KnownThing | None, str]:
+        """Where ``label`` is fetched, and what forbids it as things are; "" for nothing."""
+        if thing is not None:
+            return aim_at(thing, self.arm.robot.workspace)
+        gone = self._run is not None and self._run[0] == label
+        return None, f"the {label} is gone" if gone else f"where the {label} is is not known"
 
     def _unseen(self, now_ns: int) -> str:
         """What is wrong with what the skill's eye sees; "" for nothing."""
@@ -295,13 +292,7 @@ class SkillAssist:
         )
 
     def _state(
-        self,
-        now_ns: int,
-        mode: AssistMode,
-        choice: Choice,
-        reason: str,
-        limited_by: str,
-        thing: KnownThing | None,
+        self, now_ns: int, mode: AssistMode, choice: Choice, reason: str, limited_by: str, thing: KnownThing | None
     ) -> AssistState:
         position = np.full(3, np.nan) if thing is None else thing.position_m
         return AssistState(now_ns, mode, choice.label, position, reason, limited_by, choice.prediction_stamp_ns)

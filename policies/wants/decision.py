@@ -32,18 +32,22 @@ class WantDecision:
 
     def __init__(self, weights: WantWeights, evidence: Evidence | None = None, linger_s: float = LINGER_S) -> None:
         self.weights, self.evidence, self._linger_s = weights, evidence or Evidence(), linger_s
+        self.probable: dict[str, float] = {}
+        """The candidates of the last step and how probable it was that each is wanted."""
         self._label, self._rising, self._since_ns, self._kept_ns = "", "", 0, 0
 
     def step(self, now_ns: int, candidates: Sequence[str]) -> Want:
         """What to help with now. ``candidates`` are the things with which help is possible: known, out of the wearer's
         reach. Help with one that is no candidate any more ends.
         """
+        self.probable = {}
         if problem := self._problem(now_ns):
             self._label = self._rising = ""
             return Want("", 0.0, problem)
         things = sorted(candidates)
         found = dict(zip(things, self.weights.probabilities(*self.evidence.features(things)), strict=True))
         best = max(found, key=found.get, default="")
+        self.probable = found
         if not best:
             self._label = self._rising = ""
             return Want("", 0.0, "Nothing that the wearer could want is out of reach.")

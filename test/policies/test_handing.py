@@ -39,6 +39,18 @@ def test_where_nothing_fits_there_is_no_point():
     assert handing_point(THING_M, far, [], BOX) is None
 
 
+def test_on_a_full_table_it_is_closer_to_things_and_never_too_close():
+    settings = HandingSettings()
+    full, fuller = (
+        [np.array([x, y, 0.0]) for x in np.arange(0.1, 0.9, step) for y in np.arange(-0.7, 0.71, step)]
+        for step in (0.11, 0.06)
+    )
+    point = handing_point(THING_M, wearer(), full, BOX)
+    away = min(np.linalg.norm(point - other[:2]) for other in full)
+    assert settings.tight_m <= away < settings.clear_m
+    assert handing_point(THING_M, wearer(), fuller, BOX) is None
+
+
 def test_a_hand_that_is_not_seen_forbids_nothing():
     assert handing_point(THING_M, wearer(left=(np.nan,) * 3), [], BOX) is not None
 

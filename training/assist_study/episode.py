@@ -177,6 +177,8 @@ class Episode:
         self._order(now_s)
         label = self._ordered or self._predicted(now_s)
         self.porter.wish(label if label in kitchen.far_things() else "")
+        if self.decision is not None:
+            self.porter.lean(self.decision.probable)
         self._note_start(now_s)
         self.porter.step(PERIOD_S)
         moving = self.porter.stage in (Stage.APPROACH, Stage.CARRY, Stage.RETREAT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,9 +14,12 @@ from gaze_vlm_ros.robots.clearance import chain_distance
 from gaze_vlm_ros.robots.trajectory import Point, fastest_motion, sample
 from gaze_vlm_ros.sim.assistance import AssistedKitchen
 from gaze_vlm_ros.sim.kitchen import NoRoomError
+from gaze_vlm_ros.training.assist_study.path import Path
 from gaze_vlm_ros.types import JointTrajectory
 
 _SLOWLY = 0.15
+_LEAN_M = 0.03
+"""What is probable moves the place where it waits by more than that, or not at all."""
 TABLE_M = 0.0
 """Height of the table in the base frame of an arm that stands on it."""
 
@@ -33,6 +36,7 @@ class PorterSettings:
     ready_m: tuple[float, float, float] = (0.38, 0.0, 0.2)
     yield_m: float = 0.12
     stuck_s: float = 1.0
+    lean_m: float = 0.03
 
 
 class Stage(str, Enum):
@@ -65,7 +69,7 @@ class Porter:
         found = self.reach.choose(np.array(settings.ready_m), [k * np.pi / 4 for k in range(-4, 4)], self._q)
         self._ready_q, self._ready_yaw = found
         self._unfold(0.5)
-        self._path = _Path([self.tool_m], self._ready_yaw, self._ready_yaw)
+        self._path = Path([self.tool_m], self._ready_yaw, self._ready_yaw)
         self._wait_s = self._stuck_s = 0.0
 
     # --- what is asked of it
@@ -79,6 +83,18 @@ class Porter:
             self._retreat()
         if label and self.stage in (Stage.READY, Stage.RETREAT) and self._may_set_out():
             self._set_out(label)
+
+    def lean(self, probable: Mapping[str, float]) -> None:
+        """While nothing is to be fetched, wait above the mean of where the things lie that may be wanted, each weighed
+        by its probability, and of the usual place, which has the rest."""
+        if self.stage is not Stage.READY:
+            return
+        ready = np.array(self.settings.ready_m)
+        ways = [p * (self._in_base(self.kitchen.scene.position_of(thing)) - ready) for thing, p in probable.items()]
+        point = ready + np.sum(ways, axis=0) * [1.0, 1.0, 0.0] if ways else ready
+        moved = np.linalg.norm(point - self._path.end_m) > _LEAN_M
+        if moved and self.reach.choose(point, [self._yaw], self._q) is not None:
+            self._go([point], self._yaw)
 
     @property
     def engaged(self) -> str:
@@ -152,7 +168,7 @@ class Porter:
         elif self.stage is Stage.CARRY and self._wearer_has(self.label):
             self.kitchen.let_go()
             self._retreat()
-        elif self.stage is not Stage.READY:
+        elif self.stage is not Stage.READY or not self._path.ended:
             self._move(dt_s)
             if self._path.ended:
                 self._arrived()
@@ -209,6 +225,8 @@ class Porter:
         self._stuck_s = 0.0
         if self.stage is Stage.CARRY:
             self._carry()
+        elif self.stage is Stage.READY:
+            self._go([], self._yaw)
         else:
             self._retreat()
 
@@ -267,35 +285,4 @@ class Porter:
         self._go([up, np.array(self.settings.ready_m)], self._ready_yaw)
 
     def _go(self, points: list[np.ndarray], yaw: float) -> None:
-        self._path, self._stuck_s = _Path([self.tool_m, *points], self._yaw, yaw), 0.0
-
-
-class _Path:
-    """A way of straight pieces, at a speed that rises and falls evenly; the yaw turns along with the way."""
-
-    def __init__(self, points: list[np.ndarray], yaw: float, to_yaw: float) -> None:
-        self._points = np.array(points)
-        steps = np.linalg.norm(np.diff(self._points, axis=0), axis=1)
-        self._at_m = np.concatenate([[0.0], np.cumsum(steps)])
-        self._yaw, self._to_yaw = yaw, to_yaw
-        self.travelled_m, self._speed, self._next = 0.0, 0.0, (0.0, 0.0)
-
-    @property
-    def ended(self) -> bool:
-        return self.travelled_m >= self._at_m[-1] - 1e-6
-
-    def ahead(self, dt_s: float, speed: float, acceleration: float) -> tuple[np.ndarray, float]:
-        """The point (3,) and yaw one period on; ``go`` takes the step, ``stand`` does not and comes to rest."""
-        left = self._at_m[-1] - self.travelled_m
-        now = min(speed, self._speed + acceleration * dt_s, math.sqrt(2.0 * acceleration * left) + 0.01)
-        at = min(self.travelled_m + now * dt_s, self._at_m[-1])
-        self._next = at, now
-        share = at / self._at_m[-1] if self._at_m[-1] > 0.0 else 1.0
-        point = np.array([np.interp(at, self._at_m, self._points[:, axis]) for axis in range(3)])
-        return point, self._yaw + share * (self._to_yaw - self._yaw)
-
-    def go(self) -> None:
-        self.travelled_m, self._speed = self._next
-
-    def stand(self) -> None:
-        self._speed = 0.0
+        self._path, self._stuck_s = Path([self.tool_m, *points], self._yaw, yaw), 0.0

@@ -24,7 +24,7 @@ _CODE = (
     *(f"sim/{room}" for room in ("assistance", "devices", "eyes", "intentions", "kitchen", "things", "wearer", "*.py")),
     "policies/wants", "policies/experts/reach.py", "gaze_vlm_ros/language", "gaze_vlm_ros/robots",
     "gaze_vlm_ros/vlm/*.py",
-    *(f"training/assist_study/{name}.py" for name in ("episode", "log", "porter", "senses")),
+    *(f"training/assist_study/{name}.py" for name in ("episode", "log", "path", "porter", "senses")),
 )  # fmt: skip
 """What the outcome of a run depends on."""
 _MODEL = ("model.safetensors", "config.json", "tokenizer.json", "calibration.json", "domain.safetensors")

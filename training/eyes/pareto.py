@@ -60,7 +60,11 @@ def trace_curve(job: EyeTraining, widths: tuple[int, ...]) -> list[dict]:
 
 def table(rows: list[dict]) -> str:
     """``rows`` as Markdown."""
-    head = "| first stage | parameters | error [deg] | after five looks | both eyes, one core [ms] |\n|---|---|---|---|---|\n"
+    head = (
+        "| first stage | parameters | error [deg] | after five looks | both eyes, one core [ms] |\n"
+        + 5 * "|---"
+        + "|\n"
+    )
     line = "| {first_width} | {parameters:,} | {deg:.2f} | {affine_deg:.2f} | {both_eyes_ms:.2f} |\n"
     return head + "".join(line.format(**row) for row in rows)
 

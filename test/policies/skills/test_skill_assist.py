@@ -168,6 +168,15 @@ class TestBadInput:
         table.run()
         self.blocked(table, "the mug is out of reach")
 
+    def test_what_seems_to_lie_a_little_outside_is_looked_for_at_the_edge(self):
+        table = Table()
+        table.mug_m = np.array([0.35, ROBOT.workspace.upper_m[1] + 0.03, 0.1])
+        assert table.run().state.mode is AssistMode.HELPING
+        table = Table()
+        table.mug_m = np.array([0.35, ROBOT.workspace.upper_m[1] + 0.1, 0.1])
+        table.run()
+        self.blocked(table, "outside the workspace")
+
     def test_a_thing_that_lies_flat_on_the_table_is_in_reach(self):
         table = Table()
         table.mug_m = np.array([0.35, -0.1, 0.005])

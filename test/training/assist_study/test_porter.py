@@ -134,3 +134,25 @@ def test_an_arm_that_cannot_follow_lets_go_and_unfolds(bench, monkeypatch):
     assert "cannot follow" in bench.porter.refused[thing]
     bench.until(Stage.READY, "")
     assert bench.porter.label == ""
+
+
+def test_it_waits_nearer_to_what_is_probable_and_touches_nothing(bench):
+    thing = bench.kitchen.far_things()[0]
+    ready, above = np.array(PorterSettings().ready_m), bench.porter._in_base(bench.kitchen.scene.position_of(thing))
+    where = bench.kitchen.scene.position_of(thing)
+    for probable, share in (({thing: 0.6}, 0.6), ({thing: 0.61}, 0.6), ({}, 0.0)):
+        for _ in range(round(3.0 / PERIOD_S)):
+            bench.porter.lean(probable)
+            bench.run(PERIOD_S)
+        np.testing.assert_allclose(bench.porter.tool_m[:2], (ready + share * (above - ready))[:2], atol=0.02)
+        assert bench.porter.tool_m[2] == pytest.approx(ready[2], abs=0.02)
+        assert bench.porter.stage is Stage.READY and bench.porter.engaged == ""
+    np.testing.assert_allclose(bench.kitchen.scene.position_of(thing), where, atol=0.002)
+
+
+def test_what_is_fetched_is_not_left_for_what_is_probable(bench):
+    first, second = bench.kitchen.far_things()[:2]
+    bench.until(Stage.APPROACH, first)
+    before = bench.porter._path
+    bench.porter.lean({second: 0.9})
+    assert bench.porter._path is before and bench.porter.engaged == first
