@@ -44,7 +44,14 @@ def measure(names: Sequence[str], seed: int, counts: Counts, console: Console) -
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_eyes", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of people and looks (default %(default)s)")
-    parser.add_argument("--only", nargs="+", choices=FIGURES, default=list(FIGURES), metavar="FIGURE", help="these")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=FIGURES,
+        default=list(FIGURES),
+        metavar="FIGURE",
+        help=f"these alone: {', '.join(FIGURES)}",
+    )
     parser.add_argument("--quick", action="store_true", help="tiny counts, to see that all runs; figures mean nothing")
     options = parser.parse_args(arguments)
     if options.seed < 0:

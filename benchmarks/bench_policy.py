@@ -72,7 +72,10 @@ def known_parts(
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_policy", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of episodes and wearers (default %(default)s)")
-    parser.add_argument("--only", nargs="+", choices=list(KEYS), default=list(KEYS), metavar="PART", help="these alone")
+    parts = list(KEYS)
+    parser.add_argument(
+        "--only", nargs="+", choices=parts, default=parts, metavar="PART", help=f"these alone: {', '.join(parts)}"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny counts, to see that all runs; figures mean nothing")
     parser.add_argument("--policy", type=Path, help="folder of a trained policy; the shipped one by default")
     parser.add_argument(

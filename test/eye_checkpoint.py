@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save
 
-from gaze_vlm_ros.gaze.eyes.checkpoint import CONFIG, DOMAIN, GRAPH, WEIGHTS
+from gaze_vlm_ros.gaze.eyes.checkpoint import CONFIG, DOMAIN, GRAPH, PERSONAL, WEIGHTS
 from gaze_vlm_ros.gaze.eyes.estimator import OUTPUTS, PICTURES
 from gaze_vlm_ros.gaze.eyes.frames import direction_of, mirrored, network_picture, yaw_pitch_of
 from gaze_vlm_ros.gaze.eyes.network import EyeNetConfig
@@ -58,11 +58,13 @@ def write_checkpoint(folder, seed=1, count=450):
     sigma = (fitted - angles[is_open]).std(axis=0)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / GRAPH).write_bytes(_graph(gaze, lids, np.log(1.5 * sigma)))
-    (folder / WEIGHTS).write_bytes(
-        save({f"{DOMAIN}mean": np.zeros(4, np.float32), f"{DOMAIN}whitening": np.eye(4, dtype=np.float32)})
-    )
+    weights = {
+        f"{DOMAIN}mean": np.zeros(4), f"{DOMAIN}whitening": np.eye(4),
+        f"{PERSONAL}sigma_weight": np.zeros((2, 4)), f"{PERSONAL}sigma_bias": np.log(sigma),
+    }  # fmt: skip
+    (folder / WEIGHTS).write_bytes(save({name: tensor.astype(np.float32) for name, tensor in weights.items()}))
     digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (GRAPH, WEIGHTS)}
-    settings = {"domain_threshold": 1e9, "personal_sigma_scale": [1.0, 1.0]}
+    settings = {"domain_threshold": 1e9}
     network = asdict(EyeNetConfig.student())
     (folder / CONFIG).write_text(json.dumps({"network": network, "settings": settings, "sha256": digests}))
     return sigma

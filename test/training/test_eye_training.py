@@ -16,6 +16,7 @@ from gaze_vlm_ros.training.eyes import corruptions, train
 from gaze_vlm_ros.training.eyes.batches import CLUSTERS, Batches, disturbed, gaze_clusters, to_pixels
 from gaze_vlm_ros.training.eyes.distil import Distillation, distillation_loss, draw_hidden, inherit_first_stage
 from gaze_vlm_ros.training.eyes.fit_heads import NOMINAL, Summaries, calibrate, fit_domain
+from gaze_vlm_ros.training.eyes.fit_personal import fit_log_sigma
 from gaze_vlm_ros.training.eyes.lessons import calibration_looks, gather, train_lesson
 from gaze_vlm_ros.training.eyes.renders import (
     EyeDataError,
@@ -238,6 +239,19 @@ def test_calibrated_sigmas_hold_the_nominal_share():
     with torch.no_grad():
         within = fresh.error.abs() <= heads(fresh.values).log_sigma.exp()
     assert within.float().mean().item() == pytest.approx(NOMINAL, abs=0.03)
+
+
+def test_personal_sigmas_hold_the_nominal_share_of_sure_and_of_unsure_pictures():
+    def drawn(seed):
+        rng = np.random.default_rng(seed)
+        summaries = rng.normal(0.0, 1.0, (6000, 12))
+        return summaries, np.abs(rng.normal(0.0, 0.01, (6000, 2)) * np.exp(summaries[:, :1]))
+
+    fitted = fit_log_sigma(*drawn(0))
+    summaries, errors = drawn(1)
+    within = errors <= np.exp(summaries @ fitted["sigma_weight"].T + fitted["sigma_bias"])
+    for chosen in (summaries[:, 0] < -0.5, summaries[:, 0] > 0.5):
+        assert within[chosen].mean() == pytest.approx(NOMINAL, abs=0.04)
 
 
 def test_the_domain_holds_its_own_and_not_others():

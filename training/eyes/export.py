@@ -20,6 +20,7 @@ from gaze_vlm_ros.gaze.eyes.checkpoint import (
     GRAPH,
     HEADS,
     NET,
+    PERSONAL,
     REPLAY,
     START,
     STEP,
@@ -43,12 +44,14 @@ def export(
     heads: EyeHeads,
     settings: EyeSettings,
     domain: dict[str, np.ndarray],
+    personal: dict[str, np.ndarray],
     replay: dict[str, np.ndarray],
     lesson: tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None = None,
 ) -> None:
     """Writes a checkpoint that ``EyeEstimator.load`` runs and ``personalise`` adapts.
 
-    ``domain``: ``mean`` (4 C,) and ``whitening`` (4 C, 4 C) of summaries; ``replay``: ``third`` (N, C, H, W) float16
+    ``domain``: ``mean`` (4 C,) and ``whitening`` (4 C, 4 C) of summaries; ``personal``: as ``fit_personal`` gives it;
+    ``replay``: ``third`` (N, C, H, W) float16
     and ``gaze`` (N, 2) float32 [rad] of the looks that are replayed; ``lesson``: start and step sizes of the personal
     phase, without one those of ``affine_only``.
     """
@@ -56,7 +59,7 @@ def export(
     tensors = {f"{NET}{name}": tensor.detach().numpy() for name, tensor in net.state_dict().items()}
     tensors |= {f"{HEADS}{name}": tensor.detach().numpy() for name, tensor in heads.state_dict().items()}
     start, step = lesson or affine_only(folded(net))
-    parts = {GENERIC: folded(net), DOMAIN: domain, REPLAY: replay, START: start, STEP: step}
+    parts = {GENERIC: folded(net), DOMAIN: domain, PERSONAL: personal, REPLAY: replay, START: start, STEP: step}
     tensors |= {f"{prefix}{name}": tensor for prefix, part in parts.items() for name, tensor in part.items()}
     files = {
         GRAPH: graph_of(net, heads),

@@ -21,6 +21,7 @@ from gaze_vlm_ros.training.eyes.batches import disturbed, to_pixels
 from gaze_vlm_ros.training.eyes.corruptions import corrupted
 from gaze_vlm_ros.training.eyes.renders import EyeRenders
 from gaze_vlm_ros.training.loop import LoopSettings, train
+from gaze_vlm_ros.training.run_state import Position
 
 NOMINAL = 0.683
 """Share of errors within one sigma."""
@@ -74,8 +75,9 @@ def summarise(net: EyeNet, renders: EyeRenders, seed: int, disturbs: bool) -> Su
 
 def train_heads(
     train_set: Summaries, validation: Summaries, width: int, batch: int, loop: LoopSettings, folder: Path, about: dict
-) -> EyeHeads:
-    """Trains heads on ``train_set``, whose errors are taken as normal; ends with the best validated ones."""
+) -> tuple[EyeHeads, Position]:
+    """Trains heads on ``train_set``, whose errors are taken as normal; ends with the best validated ones, and how long
+    it took."""
     torch.manual_seed(loop.seed)
     heads = EyeHeads(width)
 
@@ -88,8 +90,8 @@ def train_heads(
         right = (heads(validation.values).state.argmax(1) == validation.state).float().mean()
         return {"loss": loss.item(), "state_right": right.item()}
 
-    train(heads, losses, evaluate, loop, folder, {**about, "batch": batch}, keep="loss")
-    return heads.eval()
+    position = train(heads, losses, evaluate, loop, folder, {**about, "batch": batch}, keep="loss")
+    return heads.eval(), position
 
 
 def head_loss(heads: EyeHeads, summaries: Summaries, chosen: Tensor) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from gaze_vlm_ros.training.eyes.batches import CLUSTERS, gaze_clusters, to_pixel
 from gaze_vlm_ros.training.eyes.card import CARD, EVALUATION, TRAINING
 from gaze_vlm_ros.training.eyes.export import export
 from gaze_vlm_ros.training.eyes.fit_heads import Summaries, calibrate, fit_domain
-from gaze_vlm_ros.training.eyes.fit_personal import personal_sigma_scale
+from gaze_vlm_ros.training.eyes.fit_personal import fit_sigma
 from gaze_vlm_ros.training.eyes.renders import EyeRenders
 from gaze_vlm_ros.training.eyes.weights import load_heads, load_lesson, load_net
 
@@ -33,8 +33,8 @@ def assemble(out: Path, train: EyeRenders, validation: EyeRenders, summaries: tu
     replay, (start, step) = draw_replay(net, train), load_lesson(out / "personal")
     parts = ({name: torch.from_numpy(tensor) for name, tensor in part.items()} for part in (start, step))
     lesson = Lesson(*parts, torch.from_numpy(replay["third"]).float(), torch.from_numpy(replay["gaze"]))
-    settings = EyeSettings(threshold, personal_sigma_scale(net, heads, lesson, validation))
-    export(out / STUDENT, net, heads, settings, domain, replay, (start, step))
+    personal = fit_sigma(net, lesson, validation)
+    export(out / STUDENT, net, heads, EyeSettings(threshold), domain, personal, replay, (start, step))
     return out / STUDENT
 
 

@@ -129,11 +129,13 @@ def steady(job: EyeTraining) -> None:
 
 def sigma(job: EyeTraining) -> None:
     net, (seen, judged), data = load_net(job.folder("steady")), summaries(job), digest(job.load("validation"))
-    heads = train_heads(
-        seen, judged, net.config.widths[2], HEAD_BATCH, job.loop("sigma"), job.folder("sigma"), {"data": data}
+    folder = job.folder("sigma")
+    heads, position = train_heads(
+        seen, judged, net.config.widths[2], HEAD_BATCH, job.loop("sigma"), folder, {"data": data}
     )
-    save_heads(job.folder("sigma"), heads)
+    save_heads(folder, heads)
     right = (heads(judged.values).state.argmax(1) == judged.state).float().mean()
+    _done(job, "sigma", position, spread(job.load("train"), SUMMARISED["train"]))
     say(f"sigma: {right:.1%} of the validation pictures' states are recognised")
 
 

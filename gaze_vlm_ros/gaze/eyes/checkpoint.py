@@ -15,8 +15,8 @@ from gaze_vlm_ros.gaze.eyes.network import EyeNetConfig, EyeNetError
 
 CONFIG, GRAPH, WEIGHTS = "config.json", "model.onnx", "model.safetensors"
 SHIPPED = Path(__file__).parent / "checkpoints" / "student"
-NET, HEADS, GENERIC, DOMAIN, REPLAY, START, STEP = (
-    f"{part}." for part in ("net", "heads", "generic", "domain", "replay", "start", "step")
+NET, HEADS, GENERIC, DOMAIN, REPLAY, START, STEP, PERSONAL = (
+    f"{part}." for part in ("net", "heads", "generic", "domain", "replay", "start", "step", "personal")
 )
 """How the names of the tensors in WEIGHTS begin."""
 
@@ -24,11 +24,10 @@ NET, HEADS, GENERIC, DOMAIN, REPLAY, START, STEP = (
 @dataclass(frozen=True)
 class EyeSettings:
     """What was fitted on validation people: a summary farther than ``domain_threshold`` from the training pictures is
-    foreign; ``personal_sigma_scale`` (2,) multiplies the 1-sigma of yaw and pitch once adapters are in.
+    foreign.
     """
 
     domain_threshold: float
-    personal_sigma_scale: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +57,7 @@ def load_eye_checkpoint(folder: str | Path | None = None) -> EyeCheckpoint:
     try:
         values = json.loads((folder / CONFIG).read_text())
         config = EyeNetConfig(**{**values["network"], **{k: tuple(values["network"][k]) for k in ("widths", "depths")}})
-        chosen = values["settings"]
-        settings = EyeSettings(float(chosen["domain_threshold"]), tuple(map(float, chosen["personal_sigma_scale"])))
+        settings = EyeSettings(float(values["settings"]["domain_threshold"]))
         digests = values["sha256"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EyeNetError(

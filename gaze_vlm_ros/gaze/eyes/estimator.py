@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime
 
-from gaze_vlm_ros.gaze.eyes.checkpoint import DOMAIN, GENERIC, EyeCheckpoint, load_eye_checkpoint
+from gaze_vlm_ros.gaze.eyes.checkpoint import DOMAIN, GENERIC, PERSONAL, EyeCheckpoint, load_eye_checkpoint
 from gaze_vlm_ros.gaze.eyes.estimate import STATES, BinocularEstimate, EyeEstimate
 from gaze_vlm_ros.gaze.eyes.frames import SIDES, direction_of, mirrored, network_picture
 from gaze_vlm_ros.gaze.eyes.network import EyeNetError
@@ -36,11 +36,15 @@ class EyeEstimator:
     ) -> None:
         """Use ``load``."""
         self._checkpoint, self._session, self._adapters = checkpoint, session, adapters
-        self._domain = checkpoint.part(DOMAIN)
+        self._domain, self._sure = checkpoint.part(DOMAIN), checkpoint.part(PERSONAL)
         generic = checkpoint.part(GENERIC)
         self._personal = {side: dict(adapters.of(side)) if adapters else generic for side in SIDES}
         if any(self._shapes(of) != self._shapes(generic) for of in self._personal.values()):
             raise EyeNetError("these adapters belong to another network; calibrate again with this one")
+        self._is_own = {
+            side: any((self._personal[side][name] != tensor).any() for name, tensor in generic.items())
+            for side in SIDES
+        }
         self._stacked = {
             sides: {name: np.stack([self._personal[side][name] for side in sides]) for name in generic}
             for sides in (SIDES, SIDES[:1], SIDES[1:])
@@ -92,9 +96,9 @@ class EyeEstimator:
         sides = tuple(pictures)
         batch = np.stack(list(pictures.values()))[:, None].astype(np.float32) * np.float32(1 / 255)
         gaze, log_sigma, state, pupil, summary = self._session.run(OUTPUTS, {PICTURES: batch, **self._stacked[sides]})
+        for row in (row for row, side in enumerate(sides) if self._is_own[side]):
+            log_sigma[row] = self._sure["sigma_weight"] @ summary[row] + self._sure["sigma_bias"]
         sigma = np.exp(log_sigma.astype(np.float64))
-        if self._adapters is not None:
-            sigma *= self._checkpoint.settings.personal_sigma_scale
         distances = np.linalg.norm((summary - self._domain["mean"]) @ self._domain["whitening"].T, axis=1)
         foreign = distances > self._checkpoint.settings.domain_threshold
         return {

@@ -29,5 +29,6 @@ def save_tiny(folder, seed=0, state="open", threshold=1e9):
         third = net.stage_features(torch.rand(20, 1, 64, 64), stages=3)[-1]
         gaze = net.head(net.pooled(net.last_stage(third)))
     replay = {"third": third.half().numpy(), "gaze": gaze.numpy()}
-    export(folder, net, heads, EyeSettings(threshold, (0.5, 0.5)), domain, replay)
+    personal = {"sigma_weight": np.full((2, 160), 0.01, np.float32), "sigma_bias": np.array([-5.0, -4.0], np.float32)}
+    export(folder, net, heads, EyeSettings(threshold), domain, personal, replay)
     return net, heads
