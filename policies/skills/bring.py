@@ -6,7 +6,7 @@ import numpy as np
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy, TargetToken, instruction
 from gaze_vlm_ros.policies.skills.foveated import FoveatedSkill
-from gaze_vlm_ros.policies.skills.skill import Look, SkillError
+from gaze_vlm_ros.policies.skills.skill import SkillError
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.robots.kinematics import ArmKinematics
 
@@ -56,11 +56,9 @@ class BringSkill(FoveatedSkill):
             self._places[1, 2] = self._places[0, 2]
             self._runner.look_for_it_at(self._places[0, :3])
 
-    def step(self, look: Look | None, joints: np.ndarray, time_s: float) -> int | None:
-        if look is None:
-            raise SkillError(f"policy {self.name} needs the robot's eye; start it, or give its camera")
+    def _known(self, joints: np.ndarray, time_s: float) -> tuple:
         self._follow(joints, time_s)
-        return self._runner.step(look.views, look.direction, joints, time_s, self._places, _TOLD_M).eye_action
+        return self._places, _TOLD_M
 
     def _follow(self, joints: np.ndarray, time_s: float) -> None:
         """What is held goes with the tool; what has been let go of at its goal is there, and the hand withdraws."""

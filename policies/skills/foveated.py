@@ -36,7 +36,13 @@ class FoveatedSkill(Skill):
     def step(self, look: Look | None, joints: np.ndarray, time_s: float) -> int | None:
         if look is None:
             raise SkillError(f"policy {self.name} needs the robot's eye; start it, or give its camera")
-        return self._runner.step(look.views, look.direction, joints, time_s).eye_action
+        known = self._known(joints, time_s)
+        return self._runner.step(look.views, look.direction, joints, time_s, *known).eye_action
+
+    def _known(self, joints: np.ndarray, time_s: float) -> tuple:
+        """Places that the hand works by instead of those that the eye sees, and their error, as ``Runner.step`` takes
+        them; here none."""
+        return ()
 
     def joints_at(self, time_s: float) -> np.ndarray:
         return self._runner.joints_at(time_s)

@@ -34,19 +34,19 @@ class WantChooser:
         if looked_ns:
             self.decision.evidence.on_look(label, looked_ns)
         things = [thing for thing in memory.things(now_ns) if thing.label in OBJECT_KINDS]
+        far = [thing.label for thing in things]
         if wearer is not None:
-            self._watch_hands(things, wearer)
-        far = [thing.label for thing in things if wearer is None or self._needs_help(thing, wearer)]
+            hands = np.array([wearer.left_hand_m, wearer.right_hand_m])
+            self._watch_hands(things, hands, wearer.stamp_ns)
+            far = [thing.label for thing in things if self._needs_help(thing, wearer, hands)]
         want = self.decision.step(now_ns, far)
         return Choice(want.label, want.reason, self.decision.evidence.prediction_ns or 0)
 
-    def _watch_hands(self, things: Sequence[KnownThing], wearer: WearerState) -> None:
-        hands = np.array([wearer.left_hand_m, wearer.right_hand_m])
+    def _watch_hands(self, things: Sequence[KnownThing], hands_m: np.ndarray, stamp_ns: int) -> None:
         places = {thing.label: thing.position_m for thing in things}
-        self.decision.evidence.on_hands(hands, wearer.stamp_ns)
-        self.decision.evidence.on_things(tuple(places), at_hand(places, hands), wearer.stamp_ns)
+        self.decision.evidence.on_hands(hands_m, stamp_ns)
+        self.decision.evidence.on_things(tuple(places), at_hand(places, hands_m), stamp_ns)
 
-    def _needs_help(self, thing: KnownThing, wearer: WearerState) -> bool:
-        hands = np.array([wearer.left_hand_m, wearer.right_hand_m])
-        held = (np.linalg.norm(hands - thing.position_m, axis=1) < self._hand_m).any()
+    def _needs_help(self, thing: KnownThing, wearer: WearerState, hands_m: np.ndarray) -> bool:
+        held = (np.linalg.norm(hands_m - thing.position_m, axis=1) < self._hand_m).any()
         return bool(not is_in_reach(thing.position_m, wearer, self._reach_m) and not held)

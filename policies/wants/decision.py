@@ -34,7 +34,7 @@ class WantDecision:
         self.weights, self.evidence, self._linger_s = weights, evidence or Evidence(), linger_s
         self.probable: dict[str, float] = {}
         """The candidates of the last step and how probable it was that each is wanted."""
-        self._label, self._rising, self._since_ns, self._kept_ns = "", "", 0, 0
+        self._label, self._kept_ns = "", 0
 
     def step(self, now_ns: int, candidates: Sequence[str]) -> Want:
         """What to help with now. ``candidates`` are the things with which help is possible: known, out of the wearer's
@@ -42,19 +42,18 @@ class WantDecision:
         """
         self.probable = {}
         if problem := self._problem(now_ns):
-            self._label = self._rising = ""
+            self._label = ""
             return Want("", 0.0, problem)
         things = sorted(candidates)
         found = dict(zip(things, self.weights.probabilities(*self.evidence.features(things)), strict=True))
         best = max(found, key=found.get, default="")
         self.probable = found
         if not best:
-            self._label = self._rising = ""
+            self._label = ""
             return Want("", 0.0, "Nothing that the wearer could want is out of reach.")
         known = not self.evidence.out_of_domain
-        self._rise(best if known and found[best] >= self.weights.start else "", now_ns)
-        if self._rising and now_ns - self._since_ns >= self.weights.persist_s * NS_PER_S:
-            self._label = self._rising
+        if known and found[best] >= self.weights.start:
+            self._label = best
         if known and found.get(self._label, 0.0) >= self.weights.keep:
             self._kept_ns = now_ns
         elif self._label not in found or now_ns - self._kept_ns >= self._linger_s * NS_PER_S:
@@ -71,10 +70,6 @@ class WantDecision:
         if self.evidence.out_of_domain:
             return "The prediction is out of the model's domain."
         return f"Not sure enough of {sure}."
-
-    def _rise(self, label: str, now_ns: int) -> None:
-        if label != self._rising:
-            self._rising, self._since_ns = label, now_ns
 
     def _problem(self, now_ns: int) -> str:
         stamp_ns = self.evidence.prediction_ns

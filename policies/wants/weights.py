@@ -18,15 +18,14 @@ INPUTS = ("rgb", "gaze")
 class WantWeights:
     """``thing`` (THING_FEATURES,) and ``nothing`` (NOTHING_FEATURES,) weigh the evidence.
 
-    Help starts with a thing whose probability has been ``start`` or more for ``persist_s``, and goes on while it is
-    above ``keep``. ``provenance`` says from what the numbers come.
+    Help starts with a thing whose probability is ``start`` or more, and goes on while it is above ``keep``.
+    ``provenance`` says from what the numbers come.
     """
 
     thing: tuple[float, ...]
     nothing: tuple[float, ...]
     start: float
     keep: float
-    persist_s: float
     provenance: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -37,8 +36,6 @@ class WantWeights:
             object.__setattr__(self, name, values)
         if not 0.0 < self.keep <= self.start <= 1.0:
             raise ValueError(f"need 0 < keep <= start <= 1, got {self.keep} and {self.start}")
-        if not self.persist_s >= 0.0:
-            raise ValueError(f"persist_s must not be negative, got {self.persist_s}")
 
     def probabilities(self, things: np.ndarray, nothing: np.ndarray) -> np.ndarray:
         """From features (T, F) and (G,): probability of each thing (T,); what is missing to 1 is that of none."""

@@ -96,7 +96,7 @@ def _tune(options: argparse.Namespace) -> None:
             "held_out_quarters": {key: round(value, 4) for key, value in vars(score).items()},
         }
         replace(weights, provenance=told).save(options.fitted / f"{name}.json")
-        say(f"{name}: start {weights.start}, persist {weights.persist_s} s; held out: {score}")
+        say(f"{name}: start {weights.start}; held out: {score}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

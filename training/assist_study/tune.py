@@ -1,7 +1,7 @@
 """Fits how evidence is weighed, and chooses when help starts, from logs of validation wearers alone.
 
-The weights maximise the likelihood of what was wanted next (a conditional logit with "none"). The thresholds are then
-those that save most time for wearers that the weights were not fitted to (four folds), among those with which wrong
+The weights maximise the likelihood of what was wanted next (a conditional logit with "none"). The threshold is then
+the one that saves most time for wearers that the weights were not fitted to (four folds), among those with which wrong
 help and false starts stay within bounds.
 """
 
@@ -20,8 +20,6 @@ from gaze_vlm_ros.training.assist_study.log import Moment
 MOST_WRONG, MOST_IDLE_PER_MIN = 0.06, 0.35
 """Bounds for the choice of the threshold, on replays: played, more or less of it may be wrong."""
 STARTS = tuple(round(0.025 * number, 3) for number in range(14, 39))
-PERSIST_S = 0.0
-"""Replays say that waiting to be sure costs little; played, it cost much of the coverage."""
 FETCH_S = 5.0
 """About what the robot takes to bring a thing: a start that is earlier than that saves no more."""
 KEEP_SHARE = 0.5
@@ -31,7 +29,7 @@ _FOLDS = 4
 
 @dataclass(frozen=True)
 class Score:
-    """What a pair of thresholds comes to on logs: seconds saved for each want, shares and rates as in the study."""
+    """What a threshold comes to on logs: seconds saved for each want, shares and rates as in the study."""
 
     saved_s: float
     coverage: float
@@ -72,7 +70,7 @@ def fit(moments: Sequence[Moment], name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tune(moments: Sequence[Moment], name: str, patience_s: float, request_s: float) -> tuple[WantWeights, Score]:
-    """Weights fitted to all of ``moments``, with thresholds chosen on held-out quarters of them, and their score."""
+    """Weights fitted to all of ``moments``, with the threshold chosen on held-out quarters of them, and their score."""
     seeds = np.unique([one.seed for one in moments])
     if len(seeds) < _FOLDS:
         raise WantError(f"at least {_FOLDS} wearers are needed to tune, got {len(seeds)}")
@@ -80,25 +78,23 @@ def tune(moments: Sequence[Moment], name: str, patience_s: float, request_s: flo
     held_out: list[tuple[Moment, np.ndarray]] = []
     for fold in range(_FOLDS):
         weights = fit([one for one in moments if fold_of[one.seed] != fold], name)
-        judged = WantWeights(tuple(weights[0]), tuple(weights[1]), 1.0, 1.0, 0.0)
+        judged = WantWeights(tuple(weights[0]), tuple(weights[1]), 1.0, 1.0)
         held_out += [(one, judged.probabilities(*one.evidence[name])) for one in moments if fold_of[one.seed] == fold]
     best: tuple[float, float, Score] | None = None
     for start in STARTS:
-        score = replay(held_out, start, PERSIST_S, patience_s, request_s)
+        score = replay(held_out, start, patience_s, request_s)
         allowed = score.wrong_share <= MOST_WRONG and score.idle_per_min <= MOST_IDLE_PER_MIN
         if allowed and (best is None or score.saved_s > best[0]):
             best = score.saved_s, start, score
     if best is None:
-        raise WantError(f"no thresholds keep wrong help of {name} within bounds; log more wearers")
+        raise WantError(f"no threshold keeps wrong help of {name} within bounds; log more wearers")
     thing, nothing = fit(moments, name)
     _, start, score = best
-    return WantWeights(tuple(thing), tuple(nothing), start, KEEP_SHARE * start, PERSIST_S), score
+    return WantWeights(tuple(thing), tuple(nothing), start, KEEP_SHARE * start), score
 
 
-def replay(
-    judged: Sequence[tuple[Moment, np.ndarray]], start: float, persist_s: float, patience_s: float, request_s: float
-) -> Score:
-    """What ``start`` and ``persist_s`` would have done, were each want served by the first start that is right.
+def replay(judged: Sequence[tuple[Moment, np.ndarray]], start: float, patience_s: float, request_s: float) -> Score:
+    """What ``start`` would have done, were each want served by the first start that is right.
 
     ``judged``: moments with the probability of each of their things (T,).
     """
@@ -107,7 +103,7 @@ def replay(
     idle_s = 0.0
     for episode in _episodes(judged):
         times = [one.time_s for one, _ in episode]
-        starts = list(_starts(episode, start, persist_s))
+        starts = list(_starts(episode, start))
         if episode[0][0].idle:
             false_starts += len(starts)
             idle_s += times[-1] - times[0]
@@ -139,21 +135,17 @@ def _wanted(moment: Moment) -> str:
     return moment.things[moment.wanted] if moment.wanted >= 0 else ""
 
 
-def _starts(
-    episode: Sequence[tuple[Moment, np.ndarray]], start: float, persist_s: float
-) -> Iterable[tuple[Moment, str]]:
+def _starts(episode: Sequence[tuple[Moment, np.ndarray]], start: float) -> Iterable[tuple[Moment, str]]:
     """Each time at which help would start, with which thing; again only once that thing is out of the way."""
-    rising, since_s, begun = "", 0.0, ""
+    begun = ""
     for moment, probability in episode:
         best = int(np.argmax(probability)) if len(probability) else -1
         label = moment.things[best] if best >= 0 and probability[best] >= start else ""
-        if label != rising:
-            rising, since_s = label, moment.time_s
         if begun and begun not in moment.things:
             begun = ""
-        if rising and rising != begun and moment.time_s - since_s >= persist_s:
-            begun = rising
-            yield moment, rising
+        if label and label != begun:
+            begun = label
+            yield moment, label
 
 
 def _wants(episode: Sequence[tuple[Moment, np.ndarray]]) -> Iterable[tuple[str, float, float]]:

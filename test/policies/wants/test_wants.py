@@ -15,7 +15,7 @@ from gaze_vlm_ros.types import NS_PER_S, GazeTarget, Hypothesis, Prediction, Pre
 LOOKS = GAZE_SPANS_S.index(1.0) + 3
 DWELL = THING_FEATURES.index("dwell")
 RESTS = NOTHING_FEATURES.index("hands at rest")
-SIMPLE = WantWeights((1.0, 0, 0, 0, 0, 0, 2.0, 0, 0), (0, 0, 0, 0, 0, 0), start=0.8, keep=0.4, persist_s=0.2)
+SIMPLE = WantWeights((1.0, 0, 0, 0, 0, 0, 2.0, 0, 0), (0, 0, 0, 0, 0, 0), start=0.8, keep=0.4)
 
 
 def event(time_s, **probability):
@@ -105,7 +105,7 @@ class TestWeights:
         SIMPLE.save(tmp_path / "mine.json")
         assert WantWeights.load(tmp_path / "mine.json") == SIMPLE
 
-    @pytest.mark.parametrize("change", [{"thing": [1.0]}, {"keep": 0.9}, {"persist_s": -1}, {"colour": 3}])
+    @pytest.mark.parametrize("change", [{"thing": [1.0]}, {"keep": 0.9}, {"colour": 3}])
     def test_a_file_of_another_form_is_named(self, tmp_path, change):
         SIMPLE.save(tmp_path / "mine.json")
         told = json.loads((tmp_path / "mine.json").read_text())
@@ -130,9 +130,10 @@ class TestDecision:
             want = decision.step(round(time_s * NS_PER_S), candidates)
         return want
 
-    def test_it_starts_when_evidence_has_been_enough_for_long_enough(self):
+    def test_it_starts_when_evidence_is_enough_and_tells_how_probable_each_thing_is(self):
         decision = WantDecision(SIMPLE)
         assert self.decided(decision, 0.0, 0.4, mug=0.6).label == ""
+        assert SIMPLE.start > decision.probable["mug"] > decision.probable["bowl"] > 0.0
         want = self.decided(decision, 0.4, 2.0, mug=0.6)
         assert want.label == "mug" and want.probability > 0.8 and "looked at for" in want.reason
 
@@ -171,7 +172,7 @@ class TestDecision:
         assert "No event" in decision.step(0, ("mug",)).reason
         self.decided(decision, 0.0, 2.0, mug=0.6)
         late = decision.step(4 * NS_PER_S, ("mug",))
-        assert late.label == "" and "old" in late.reason
+        assert late.label == "" and "old" in late.reason and decision.probable == {}
 
     def test_the_order_of_candidates_does_not_matter(self):
         wants = [

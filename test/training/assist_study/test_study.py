@@ -154,10 +154,10 @@ class TestTuning:
 
     def test_a_late_start_saves_less_and_a_wrong_one_is_counted(self):
         judged = [(one, np.array([0.0, 0.9 * (one.time_s >= 4.5), 0.0])) for one in life(0)]
-        score = replay(judged, 0.8, 0.0, 1.0, 2.0)
+        score = replay(judged, 0.8, 1.0, 2.0)
         assert score.saved_s == pytest.approx(1.5) and score.coverage == 1.0
         judged = [(one, np.array([0.9 * (one.time_s >= 1.0), 0.0, 0.0])) for one in life(0)]
-        score = replay(judged, 0.8, 0.0, 1.0, 2.0)
+        score = replay(judged, 0.8, 1.0, 2.0)
         assert score.coverage == 0.0 and score.wrong_share == 1.0 and score.idle_per_min > 0
         assert score.saved_s == pytest.approx(-1.0)  # patience was lost, and nothing gained
 
