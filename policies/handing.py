@@ -15,6 +15,8 @@ _SHOULDERS_BELOW_M = 0.24
 _STEP_M = 0.03
 REACH_M = 0.6
 """From between the shoulders: what is nearer needs no robot."""
+SURELY_M = 0.52
+"""What is nearer is within reach though gaze may err; what lies between the two may be or not."""
 
 
 @dataclass(frozen=True)

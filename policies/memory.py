@@ -33,12 +33,14 @@ class MemorySettings:
 
 @dataclass(frozen=True)
 class KnownThing:
-    """A thing's position (3,) [m] and covariance (3, 3) [m^2] in the robot's base, and when it was last looked at."""
+    """A thing's position (3,) [m] and covariance (3, 3) [m^2] in the robot's base, and when it was last looked at.
+    ``brought``: the robot has put it there."""
 
     label: str
     position_m: np.ndarray
     covariance_m2: np.ndarray
     seen_ns: int
+    brought: bool = False
 
     @property
     def sigma_m(self) -> float:
@@ -84,7 +86,8 @@ class ThingMemory:
         """The robot itself has put ``label`` at ``place_m`` (2,); its height is as it was."""
         known = self._known.get(label)
         height = known.position_m[2] if known is not None else 0.0
-        self._known[label] = KnownThing(label, np.array([*place_m, height]), _PUT_SIGMA_M**2 * np.eye(3), now_ns)
+        covariance = _PUT_SIGMA_M**2 * np.eye(3)
+        self._known[label] = KnownThing(label, np.array([*place_m, height]), covariance, now_ns, brought=True)
         self._doubted.pop(label, None)
 
     def find(self, label: str, now_ns: int) -> KnownThing | None:
@@ -134,7 +137,7 @@ class ThingMemory:
         # Joseph's form stays symmetric and positive however often it is applied.
         covariance = left @ prior @ left.T + gain @ seen.covariance_m2 @ gain.T
         position = known.position_m + gain @ (seen.position_m - known.position_m)
-        return KnownThing(seen.label, position, covariance, seen.seen_ns)
+        return KnownThing(seen.label, position, covariance, seen.seen_ns, known.brought)
 
 
 def _thing(target: GazeTarget) -> KnownThing | None:

@@ -95,7 +95,7 @@ class Runner:
             joined, spread_m = np.asarray(known, np.float32), np.full(len(known), known_spread_m, np.float32)
         known_by = torch.from_numpy(joined)[None], torch.from_numpy(spread_m).log()[None]
         chunk = policy.absolute(policy.move(posture, *known_by, text, told.tool), posture)[0].numpy()
-        if self._is_waiting(t, np.asarray(proprio, np.float32), float(spread_m[0])):
+        if known is None and self._is_waiting(t, np.asarray(proprio, np.float32), float(spread_m[0])):
             chunk = np.broadcast_to(self._waits, chunk.shape).copy()
         else:
             self._ensemble.add(t, chunk)

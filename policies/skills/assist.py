@@ -13,7 +13,7 @@ from gaze_vlm_ros.policies.arm import ArmModel
 from gaze_vlm_ros.policies.assist import AssistDecision
 from gaze_vlm_ros.policies.choice import Choice, Chooser
 from gaze_vlm_ros.policies.courtesy import Courtesy
-from gaze_vlm_ros.policies.handing import handing_point, is_in_reach
+from gaze_vlm_ros.policies.handing import REACH_M, SURELY_M, handing_point, is_in_reach
 from gaze_vlm_ros.policies.memory import KnownThing, ThingMemory
 from gaze_vlm_ros.policies.motion import Motion
 from gaze_vlm_ros.policies.skills.aim import aim_at
@@ -208,7 +208,8 @@ class SkillAssist:
         if not self.skill.brings or self._is_under_way or thing is None:
             return False
         wearer = self._courtesy.wearer(now_ns)
-        return wearer is not None and is_in_reach(thing.position_m, wearer)
+        near_m = REACH_M if thing.brought else SURELY_M
+        return wearer is not None and is_in_reach(thing.position_m, wearer, near_m)
 
     def _begin(self, label: str, thing: KnownThing, now_ns: int) -> str:
         """Starts the skill where it is not at work on this very thing, here; "" or what forbids it."""

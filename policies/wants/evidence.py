@@ -113,6 +113,11 @@ class Evidence:
             self._rest = 0.0 if moves else 1.0 - (1.0 - self._rest) * math.exp(-elapsed_s / REST_SPAN_S)
         self._hands = np.array(hands_m, dtype=float), stamp_ns
 
+    @property
+    def hands_rest_s(self) -> float:
+        """For how long [s] the hands have been at rest."""
+        return REST_SPAN_S * -math.log(max(1.0 - self._rest, 1e-9))
+
     def on_things(self, present: Sequence[str], at_hand: str, stamp_ns: int) -> None:
         """What things there are, and at which of them a hand is ("" for none)."""
         self._present = tuple(sorted(present))

@@ -185,13 +185,16 @@ class TestDecision:
 class TestChooser:
     HEAD = np.eye(4)
 
-    def chosen(self, mug_m, hand_m=(9.0, 9.0, 9.0)):
+    def chosen(self, mug_m, hand_m=(9.0, 9.0, 9.0), seconds=3.0, moves_m=0.0, brought=False):
         chooser, memory = WantChooser(SIMPLE), ThingMemory()
-        head = np.eye(4)
+        head, hand_m = np.eye(4), np.array(hand_m)
         head[:3, 3] = 1.0, 0.0, 0.5
-        for tick in range(60):
+        for tick in range(round(20 * seconds)):
             now_ns = NS_PER_S + tick * NS_PER_S // 20
             memory.observe(GazeTarget(now_ns, np.array(mug_m), 1e-5 * np.eye(3), "mug"))
+            if brought and not tick:
+                memory.put("mug", np.array(mug_m[:2]), now_ns)
+            hand_m = hand_m + [0.0, 0.0, moves_m]
             chooser.on_prediction(event(now_ns / NS_PER_S, mug=0.8))
             wearer = WearerState(now_ns, head, right_hand_m=np.array(hand_m), left_hand_m=np.array([9.0, 9.0, 9.0]))
             choice = chooser.choose(now_ns, memory, wearer)
@@ -199,6 +202,12 @@ class TestChooser:
 
     def test_helps_with_what_is_out_of_the_wearers_reach_alone(self):
         assert self.chosen([0.2, 0.0, 0.1]) == "mug" and self.chosen([0.7, 0.0, 0.1]) == ""
+
+    def test_what_may_be_in_reach_is_helped_with_where_the_wearer_stares_and_does_nothing(self):
+        near = [0.45, 0.0, 0.1]  # 0.57 m from the shoulders
+        assert self.chosen(near) == "mug" and self.chosen(near, seconds=1.8) == ""
+        assert self.chosen(near, moves_m=0.01) == "" and self.chosen(near, brought=True) == ""
+        assert self.chosen([0.55, 0.0, 0.1], seconds=6.0) == ""
 
     def test_places_hands_and_walls_are_no_things_to_bring(self):
         chooser, memory, far = WantChooser(SIMPLE), ThingMemory(), np.array([2.0, 0.0, 0.0])
