@@ -19,7 +19,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.console import Console
 
 from gaze_vlm_ros.environment import ROOT
 from gaze_vlm_ros.errors import GazeVlmError
@@ -110,7 +109,7 @@ def measure() -> dict:
     blur, osie = FaceBlur(), pictures()
     result: dict = {"pictures": len(osie), "faces": sum(len(boxes) for _, boxes in osie.values()), "hidden": {}}
     spent_s, empty = [], []
-    with contextlib.redirect_stdout(sys.stderr), Progress(console=Console(stderr=True)) as progress:
+    with contextlib.redirect_stdout(sys.stderr), Progress() as progress:
         task = progress.add_task("faces", total=len(CONDITIONS) * len(osie))
         for name, change in CONDITIONS.items():
             hits = []

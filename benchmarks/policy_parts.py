@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
 
 from gaze_vlm_ros.cli.demo import DEMO_FIRST_SEED
 from gaze_vlm_ros.cli.recorded_run import run_graph
@@ -128,7 +127,7 @@ def speedup(config: FoveatedConfig) -> float:
 def rates(policy: Path, seed: int, counts: Counts) -> dict:
     """Rates of eye, while it helps, and hand of the policy's node beside all others of the running graph ``sim``."""
     require_messages()
-    with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True)) as progress:
+    with tempfile.TemporaryDirectory() as folder, Progress() as progress:
         recording, log = Path(folder) / "run.mcap", Path(folder) / "log.txt"
         given = {"seed": str(DEMO_FIRST_SEED + seed), "record": str(recording), "policy": str(policy)}
         run_graph("sim", given, log, progress, counts.graph_s)

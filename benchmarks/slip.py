@@ -13,7 +13,6 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-from rich.console import Console
 
 from gaze_vlm_ros.gaze.reaches import SlipWatch
 from gaze_vlm_ros.geometry.transforms import rotation_from_vector
@@ -68,7 +67,7 @@ def watch(stream: Stream, hand_error_m: float, slip_deg: float = 0.0, direction_
 
 def measure(seed: int, people: int, seconds: float) -> dict:
     streams = []
-    with contextlib.redirect_stdout(sys.stderr), Progress(console=Console(stderr=True)) as progress:
+    with contextlib.redirect_stdout(sys.stderr), Progress() as progress:
         task = progress.add_task("slip", total=people * (1 + len(HAND_ERRORS_M) * (1 + len(SLIPS_DEG))))
         for person in range(people):
             streams.append(stream_of(10_000 * (seed + 1) + person, seconds))

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from gaze_vlm_ros.progress import Progress
@@ -95,7 +94,7 @@ def measure(model: str, mode: Mode, predictions: int, seed: int, dtype: str = "a
     lanes, generator = Lanes(opened, device), torch.Generator().manual_seed(seed)
     took: dict[str, list[float]] = {name: [] for name in lanes.ways}
     memory: dict[str, float] = {}
-    with Progress(console=Console(stderr=True)) as progress:
+    with Progress() as progress:
         task = progress.add_task(f"{model} beside plain generate", total=FRAMES + predictions)
         for number in range(FRAMES + predictions):
             shape = (3, *opened.wrapped.grid.frame_size)

@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from benchmarks.lane import ROOT, LaneError
 from benchmarks.memory import resident_mib
 from gaze_vlm_ros.cli.demo import DEMO_FIRST_SEED
@@ -82,7 +80,7 @@ def in_graph(checkpoint: Path, seed: int, seconds: float) -> dict:
     def watch(graph: ProcessGraph) -> None:
         resident.append(resident_mib(graph.pids["vlm"]))
 
-    with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True)) as progress:
+    with tempfile.TemporaryDirectory() as folder, Progress() as progress:
         recording, log = Path(folder) / "run.mcap", Path(folder) / "log.txt"
         arguments = {"seed": str(seed), "record": str(recording), "checkpoint": str(checkpoint)}
         run_graph("sim", arguments, log, progress, seconds, watch)

@@ -6,16 +6,19 @@ import threading
 import time
 
 import rich.progress
+from rich.console import Console
 from rich.progress import TaskID
 
 LINE_EVERY_S = 10.0
 
 
 class Progress(rich.progress.Progress):
-    """As rich's, whose bars are invisible where the output is no terminal: there it prints a line every ten seconds."""
+    """As rich's, on standard error unless another ``console`` is given. rich's bars are invisible where that is no
+    terminal: there it prints a line every ten seconds.
+    """
 
     def __init__(self, *columns, **settings) -> None:
-        super().__init__(*columns, **settings)
+        super().__init__(*columns, **{"console": Console(stderr=True), **settings})
         self._began_s = self._said_s = time.monotonic()
         self._lines = threading.Lock()
         self._over = threading.Event()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -25,7 +26,7 @@ from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.assistance import LiveKitchen, Scenario
 from gaze_vlm_ros.sim.simulation import SimulationConfig
 from gaze_vlm_ros.statistics import wilson
-from gaze_vlm_ros.training.command import run_command, say
+from gaze_vlm_ros.training.command import run_command
 from gaze_vlm_ros.types import NS_PER_S, AssistMode, GazeTarget
 
 HAND_HZ, EYE_EVERY = 30, 2
@@ -197,7 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.out:
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(json.dumps(found, indent=2) + "\n")
-        say(json.dumps({key: found[key] for key in ("success", "median_s")}))
+        sys.stdout.write(json.dumps({key: found[key] for key in ("success", "median_s")}) + "\n")
 
     return run_command(action, 1)
 

@@ -6,11 +6,9 @@ import argparse
 import json
 import sys
 
-from rich.console import Console
-from rich.progress import Progress
-
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.experts import EXPERTS, evaluate
+from gaze_vlm_ros.progress import Progress
 
 
 def main() -> None:
@@ -27,7 +25,7 @@ def main() -> None:
     tasks = list(EXPERTS) if options.task == "all" else [options.task]
     results = {}
     try:
-        with Progress(console=Console(stderr=True)) as bar:
+        with Progress() as bar:
             for task in tasks:
                 line = bar.add_task(task, total=options.episodes)
                 results[task] = evaluate(

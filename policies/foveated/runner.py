@@ -17,8 +17,8 @@ from gaze_vlm_ros.policies.foveated.target import TargetToken
 _KNOWN_M = 0.002
 """Spread of places that are known, not seen."""
 _SURE_M, _LOOKS_FIRST_S = 0.012, 2.0
-"""The hand opens and waits until the first place is known so well, or so long: EyeRobot's episodes begin with a pause,
-too, in which the eye may look."""
+"""The hand opens and waits until the first place is seen so well, or so long: EyeRobot's episodes begin with a pause,
+too, in which the eye may look. Where places are told there is nothing to wait for."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,15 @@ def test_a_new_episode_remembers_nothing(runner, views, proprio):
     np.testing.assert_array_equal(first, again)
 
 
+def test_it_waits_for_the_eye_unless_it_is_told_where_to_go(runner, views, proprio):
+    target = TargetToken.of("press the stop button", np.array([0.5, 0.1, 0.05]))
+    waits = np.append(proprio[:-1], 1.0)
+    for known, still in ((None, True), (np.full((2, 7), 0.3), False)):
+        runner.reset(target)
+        chunk = runner.step(views, LOOK, proprio, 0.0, known, 0.02).chunk
+        assert np.allclose(chunk, waits) == still
+
+
 @pytest.mark.parametrize("target", [TargetToken(), TargetToken.of("apple"), TargetToken(None, np.ones(3))])
 def test_words_and_place_may_be_missing(policy, views, proprio, target):
     runner = Runner(policy)
