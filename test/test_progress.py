@@ -68,3 +68,10 @@ def test_lines_go_where_the_console_writes(capsys):
     with Progress(console=Console(file=file)) as shown:
         shown.add_task("report [1]", total=1)
     assert file.getvalue() == "report [1] 0 % (0 s)\n" and not capsys.readouterr().out
+
+
+def test_results_on_standard_output_stay_alone(capsys):
+    with Progress() as shown:
+        shown.add_task("work", total=1)
+    said = capsys.readouterr()
+    assert said.out == "" and "work" in said.err
