@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,10 @@ from gaze_vlm_ros.training.people import data_folder
 def aria_frames() -> list[tuple[tuple[np.ndarray, np.ndarray], float]]:
     """Pictures of the left and the right eye, and Aria's yaw [rad, to the right]."""
     folder = data_folder() / "aria_everyday_activities"
+    if not (folder / "recording.vrs").is_file():
+        sys.exit(
+            f"aria_eyes: {folder / 'recording.vrs'} is missing; name the folder above it with GAZE_VLM_TEST_DATA=..."
+        )
     provider = require("projectaria_tools.core.data_provider", "The Aria sample", "aria")
     recording = provider.create_vrs_data_provider(str(folder / "recording.vrs"))
     stream = recording.get_stream_id_from_label("camera-et")

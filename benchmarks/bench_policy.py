@@ -21,6 +21,8 @@ from benchmarks import policy_parts
 from benchmarks.policy_parts import QUICK, Counts, shipped_policy
 from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy
+from gaze_vlm_ros.policies.skills import skill_names
+from gaze_vlm_ros.policies.skills.load import SHIPPED
 
 KEYS = {
     "tasks": ("tasks", "mean_success", "best_fixed_camera", "oracle_eye", "perturbed"),
@@ -45,7 +47,8 @@ def measure(parts: dict[str, Callable[[], dict]], console: Console) -> dict:
                 console.print(f"NOT MEASURED: {name}: {error}", markup=False, soft_wrap=True, style="bold red")
             console.print(f"{name} took {(time.monotonic() - began) / 60:.1f} min", markup=False)
         line |= {key: found.get(key) for key in keys}
-        console.print(json.dumps({key: line[key] for key in keys}), markup=False, soft_wrap=True)
+        if name in parts:
+            console.print(json.dumps({key: line[key] for key in keys}), markup=False, soft_wrap=True)
     return line
 
 
@@ -85,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.seed < 0 or options.workers < 1:
         parser.error("--seed must not be negative, --workers at least 1")
+    if options.policy and not options.policy.is_dir():
+        parser.error(f"--policy {options.policy} is no folder; shipped are {', '.join(skill_names())}, in {SHIPPED}")
     counts = QUICK if options.quick else Counts()
     with contextlib.redirect_stdout(sys.stderr):
         console = Console(stderr=True)

@@ -185,12 +185,16 @@ def main(arguments: list[str] | None = None) -> int:
     default = BringTrial()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--policy", default=default.policy, help="name or folder (default %(default)s)")
-    parser.add_argument("--kitchens", type=int, default=40)
+    parser.add_argument("--kitchens", type=int, default=40, help="(default %(default)s)")
     parser.add_argument("--gaze-error", type=float, default=default.gaze_m, help="[m] per axis (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--seed", type=int, default=0, help="of kitchens and gazes (default %(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes (default %(default)s)"
+    )
     parser.add_argument("--out", type=Path, help="JSON file with every fetch")
     options = parser.parse_args(arguments)
+    if options.kitchens < 1 or options.workers < 1 or options.seed < 0 or not options.gaze_error >= 0.0:
+        parser.error("--kitchens and --workers must be at least 1, --seed and --gaze-error not negative")
     trial = BringTrial(options.policy, gaze_m=options.gaze_error)
 
     def action() -> None:

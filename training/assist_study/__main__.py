@@ -112,6 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.seeds < 1 or options.workers < 1:
         parser.error("--seeds and --workers must be at least 1")
+    if not all(request_s >= 0.0 for request_s in options.requests):
+        parser.error("--requests must not be negative")
     tuning = options.what == "tune"
     if options.seed is None:
         options.seed = VALIDATION_SEED if tuning else TEST_SEED

@@ -21,7 +21,7 @@ def write_card(folder: Path, policy: FoveatedPolicy, stages: list[Stage], start:
         f"An eye and a hand for robot `{config.robot}`, {count / 1e6:.2f} million parameters, trained in simulation on "
         "demonstrations of scripted experts. It has never moved a real robot.",
         *(
-            (f"What the stages below did not train, and where they began, is of the policy `{start.name}`.",)
+            (f"Training began from the policy `{start.name}`; what no stage below names is that policy's, unchanged.",)
             if start
             else ()
         ),

@@ -53,20 +53,22 @@ class Tally:
 def evaluate(folder: Path | None, people: int, seed: int, teacher: Path | None = None) -> dict:
     """Means over ``people`` unseen people of the student in ``folder`` (None: the shipped one) [deg], with intervals.
 
-    ``teacher``: where its network lies, by default beside the student; without one ``student_over_teacher`` is None.
+    ``teacher``: where its network lies, by default beside the student; without one there ``student_over_teacher`` is
+    None. Raises EyeNetError for a named one that is not there.
     """
     folder = Path(folder) if folder is not None else SHIPPED
     estimator, checkpoint = EyeEstimator.load(folder), load_eye_checkpoint(folder)
-    teacher = teacher or folder.parent / "teacher"
-    rival = load_net(teacher) if teacher.is_dir() else None
+    beside = folder.parent / "teacher"
+    rival = load_net(teacher or beside) if teacher or beside.is_dir() else None
     tally = Tally()
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("people", total=people)
         for number in unseen_people(people, seed):
             session = draw_session(number, seed)
             for side in SIDES:
-                looks = [shot.look(side) for shot in session.calibrate]
-                own = estimator.with_adapters(personalise(checkpoint, looks))
+                usable = [shot for shot in session.calibrate if estimate_of(estimator, shot, side).valid]
+                looks = [shot.look(side) for shot in usable]
+                own = estimator.with_adapters(personalise(checkpoint, looks)) if looks else estimator
                 _judge_eye(tally, session, side, estimator, own)
                 if rival is not None:
                     said = estimate_all(rival, _pictures(session.worn, side, rival.config))
@@ -145,10 +147,12 @@ def _figures(tally: Tally, people: int, seed: int) -> dict:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="of an estimator (default: the shipped one)")
-    parser.add_argument("--people", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--people", type=int, default=30, help="whom no training has seen (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of people and looks (default %(default)s)")
     parser.add_argument("--teacher", type=Path, help="folder of the teacher's network (default: beside the estimator)")
     options = parser.parse_args(arguments)
+    if options.people < 2 or options.seed < 0:
+        parser.error("--people must be at least 2, for intervals, and --seed not negative")
 
     def action() -> None:
         result = evaluate(options.folder, options.people, options.seed, options.teacher)

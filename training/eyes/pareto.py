@@ -18,7 +18,7 @@ from gaze_vlm_ros.training.command import run_command
 from gaze_vlm_ros.training.eyes.latency import both_eyes_ms
 from gaze_vlm_ros.training.eyes.scores import estimate_all
 from gaze_vlm_ros.training.eyes.steady import after_five_looks
-from gaze_vlm_ros.training.eyes.train import EyeTraining, distil, generic
+from gaze_vlm_ros.training.eyes.train import SHARES, EyeTraining, distil, generic
 from gaze_vlm_ros.training.eyes.weights import load_net
 from gaze_vlm_ros.vlm.checkpoint import write_atomically
 
@@ -76,7 +76,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=default.out, help="where the teacher lies (%(default)s)")
     parser.add_argument("--people", type=int, default=default.people, help="to train on (default %(default)s)")
     parser.add_argument(
-        "--minutes", type=float, default=20.0, help="as of the training, so each width gets half (default %(default)s)"
+        "--minutes",
+        type=float,
+        default=20.0,
+        help="as of the training, of which each width gets "
+        f"{SHARES['distil'] + SHARES['generic']:.0%}, the shares of its two stages".replace("%", "%%")
+        + " (default %(default)s)",
     )
     parser.add_argument("--widths", type=int, nargs="+", default=list(WIDTHS))
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default %(default)s)")

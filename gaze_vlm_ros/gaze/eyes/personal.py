@@ -20,15 +20,27 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from gaze_vlm_ros.errors import GazeVlmError
-from gaze_vlm_ros.gaze.eyes.checkpoint import GENERIC, NET, REPLAY, START, STEP, EyeCheckpoint, load_eye_checkpoint
+from gaze_vlm_ros.gaze.eyes.checkpoint import (
+    GENERIC,
+    HEADS,
+    NET,
+    REPLAY,
+    START,
+    STEP,
+    EyeCheckpoint,
+    load_eye_checkpoint,
+)
+from gaze_vlm_ros.gaze.eyes.estimate import STATES
 from gaze_vlm_ros.gaze.eyes.frames import SIDES, mirrored, network_picture, yaw_pitch_of
+from gaze_vlm_ros.gaze.eyes.heads import EyeHeads, summary
 from gaze_vlm_ros.gaze.eyes.last_stage import LastStage
 from gaze_vlm_ros.gaze.eyes.network import EyeNet, EyeNetError
-from gaze_vlm_ros.gaze.eyes.quality import check_form
+from gaze_vlm_ros.gaze.eyes.quality import check_form, fault_of
 from gaze_vlm_ros.gaze.eyes.ridge import solution
 
 STEPS = 4
 REPLAY_WEIGHT = 0.2
+_FURTHEST_DEG = 60.0
 SPREAD_RAD = 0.03
 """Errors are counted in this, so that step sizes do not depend on the unit."""
 
@@ -41,6 +53,9 @@ class PersonalError(GazeVlmError):
 class Look:
     """Pictures (H, W) uint8 of the ``left`` and ``right`` eye, None where there is none, while the person looked along
     ``direction`` (3,) [unit, rig frame].
+
+    A target that is nearer than some metres lies in another direction for each eye: then each eye needs a look of its
+    own.
     """
 
     left: np.ndarray | None
@@ -101,11 +116,19 @@ def load_net(checkpoint: EyeCheckpoint) -> EyeNet:
     return net.eval()
 
 
+def load_heads(checkpoint: EyeCheckpoint) -> EyeHeads:
+    """The heads of ``checkpoint`` in torch, in evaluation mode."""
+    heads = EyeHeads(checkpoint.config.widths[2])
+    heads.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in checkpoint.part(HEADS).items()})
+    return heads.eval()
+
+
 def personalise(model: EyeCheckpoint | Path | None, looks: Sequence[Look]) -> Adapters:
-    """Adapters for the person of ``looks``, usually five, with open eyes; the same on every call.
+    """Adapters for the person of ``looks``, with open eyes; the same on every call.
 
     ``model``: a checkpoint or its folder, None for the shipped one. An eye without a picture keeps the generic ones.
-    Raises PersonalError where there are no pictures or a direction is no unit vector.
+    Stated 1-sigmas are those after five looks; with fewer the errors are larger. Raises PersonalError, naming the look,
+    where a picture is no use, a direction is no unit vector or lies far aside, or there is no picture at all.
     """
     checkpoint = model if isinstance(model, EyeCheckpoint) else load_eye_checkpoint(model)
     net, lesson = load_net(checkpoint), Lesson.of(checkpoint)
@@ -113,7 +136,7 @@ def personalise(model: EyeCheckpoint | Path | None, looks: Sequence[Look]) -> Ad
         raise PersonalError("no look has a picture; show the targets again with open eyes")
     stage, found = LastStage(net), dict.fromkeys(SIDES, checkpoint.part(GENERIC))
     for side in SIDES:
-        third, gaze = _features(net, looks, side)
+        third, gaze = _features(checkpoint, net, looks, side)
         if len(gaze):
             learnt = learn(stage, lesson, third[None], gaze[None])
             found[side] = {name: tensor[0].detach().numpy() for name, tensor in learnt.items()}
@@ -164,22 +187,38 @@ def _error(estimated: Tensor, true: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _features(net: EyeNet, looks: Sequence[Look], side: str) -> tuple[Tensor, Tensor]:
+def _features(checkpoint: EyeCheckpoint, net: EyeNet, looks: Sequence[Look], side: str) -> tuple[Tensor, Tensor]:
     """Third-stage features and yaw, pitch, as of a left eye, of those looks that have a picture of ``side``."""
-    pictures, gaze = [], []
-    for look in looks:
-        direction = np.asarray(look.direction, dtype=np.float64)
-        if direction.shape != (3,) or not abs(np.linalg.norm(direction) - 1.0) < 1e-3:
-            raise PersonalError(f"a look's direction is a unit vector (3,) in the rig frame, got {direction.tolist()}")
+    pictures, gaze, numbers = [], [], []
+    for number, look in enumerate(looks, 1):
         picture = look.left if side == "left" else look.right
-        if picture is not None:
-            check_form(picture)
-            pictures.append(network_picture(picture, side, net.config.image_px, net.config.view))
-            gaze.append(mirrored(yaw_pitch_of(direction), side))
+        if picture is None:
+            continue
+        check_form(picture)
+        pictures.append(network_picture(picture, side, net.config.image_px, net.config.view))
+        gaze.append(mirrored(yaw_pitch_of(_checked(look.direction, number)), side))
+        numbers.append(number)
+        if fault := fault_of(pictures[-1]):
+            raise PersonalError(f"look {number}: the {side} eye's picture is {fault}; leave it out")
     if not pictures:
         return torch.zeros(0), torch.zeros(0)
     batch = torch.tensor(np.stack(pictures))[:, None].float() / 255
-    return net.stage_features(batch, stages=3)[-1], torch.tensor(np.array(gaze)).float()
+    third = net.stage_features(batch, stages=3)[-1]
+    for number, state in zip(numbers, load_heads(checkpoint)(summary(third)).state.argmax(1), strict=True):
+        if STATES[state] != "open":
+            raise PersonalError(f"look {number}: the {side} eye is {STATES[state]}; leave it out, or show it again")
+    return third, torch.tensor(np.array(gaze)).float()
+
+
+def _checked(direction: np.ndarray, number: int) -> np.ndarray:
+    direction = np.asarray(direction, dtype=np.float64)
+    if direction.shape != (3,) or not abs(np.linalg.norm(direction) - 1.0) < 1e-3:
+        raise PersonalError(
+            f"look {number}: its direction is a unit vector (3,) in the rig frame, got {direction.tolist()}"
+        )
+    if (aside_deg := np.degrees(np.arccos(np.clip(direction[2], -1.0, 1.0)))) > _FURTHEST_DEG:
+        raise PersonalError(f"look {number}: its direction lies {aside_deg:.0f} deg aside; x is to the right, z ahead")
+    return direction
 
 
 def affine_only(generic: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -21,7 +21,9 @@ def check_form(picture: np.ndarray) -> None:
     """Raises EyePictureError unless ``picture`` is (H, W) uint8 of a usable size."""
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 2:
         kind = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-        raise EyePictureError(f"an eye's picture is a grey (H, W) uint8 array, got {kind}; convert it to mono8")
+        raise EyePictureError(
+            f"an eye's picture is a grey (H, W) uint8 array, got {kind}; bring it to 0..255 and convert it"
+        )
     if min(picture.shape) < LEAST_SIDE_PX:
         height, width = picture.shape
         raise EyePictureError(f"an eye's picture needs at least {LEAST_SIDE_PX} pixels a side, got {width}x{height}")

@@ -125,8 +125,18 @@ def test_looks_that_teach_nothing_are_named(folder):
     picture = pictures(1)[0]
     with pytest.raises(PersonalError, match="no look has a picture"):
         personalise(folder, [])
-    with pytest.raises(PersonalError, match="unit vector"):
-        personalise(folder, [Look(picture, None, np.array([0.0, 0.0, 2.0]))])
+    for direction, said in (((0.0, 0.0, 2.0), "look 1: .* unit vector"), ((0.0, 0.0, -1.0), "180 deg aside")):
+        with pytest.raises(PersonalError, match=said):
+            personalise(folder, [Look(picture, None, np.array(direction))])
+    dark, ahead = np.zeros_like(picture), np.array([0.0, 0.0, 1.0])
+    with pytest.raises(PersonalError, match="look 2: the right eye's picture is dark"):
+        personalise(folder, [Look(None, picture, ahead), Look(None, dark, ahead)])
+
+
+def test_a_closed_eye_teaches_nothing(tmp_path):
+    save_tiny(tmp_path, state="closed")
+    with pytest.raises(PersonalError, match="look 1: the left eye is closed"):
+        personalise(tmp_path, [Look(pictures(1)[0], None, np.array([0.0, 0.0, 1.0]))])
 
 
 def test_a_file_that_holds_no_adapters_is_named(tmp_path):
