@@ -4,7 +4,8 @@ Each eye has adapters of its own. A small clustered part of the generic data, sh
 replayed, so that nothing is forgotten. The paper gives neither learning rate nor steps nor replay ratio. Here training
 has learnt from many people where the personal phase begins and how far each parameter goes in a step (Meta-SGD, Li et
 al., arXiv 1707.09835), so that a few steps on five looks help most with other looks. What an affine correction of yaw
-and pitch can mend is mended before these steps, in closed form, and becomes part of the head.
+and pitch can mend is mended before these steps, in closed form, and becomes part of the head. Each picture is learnt
+from in nine copies, shifted by a pixel every way, whose errors are partly their own.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ from gaze_vlm_ros.gaze.eyes.ridge import solution
 STEPS = 4
 REPLAY_WEIGHT = 0.2
 _FURTHEST_DEG = 60.0
+_SHIFT_PX = 1
+COPIES = (2 * _SHIFT_PX + 1) ** 2
 SPREAD_RAD = 0.03
 """Errors are counted in this, so that step sizes do not depend on the unit."""
 
@@ -138,21 +141,22 @@ def personalise(model: EyeCheckpoint | Path | None, looks: Sequence[Look]) -> Ad
     for side in SIDES:
         third, gaze = _features(checkpoint, net, looks, side)
         if len(gaze):
-            learnt = learn(stage, lesson, third[None], gaze[None])
+            learnt = learn(stage, lesson, third[None], gaze[None], copies=COPIES)
             found[side] = {name: tensor[0].detach().numpy() for name, tensor in learnt.items()}
     return Adapters(**found)
 
 
 def learn(
-    stage: LastStage, lesson: Lesson, third: Tensor, gaze: Tensor, differentiable: bool = False
+    stage: LastStage, lesson: Lesson, third: Tensor, gaze: Tensor, differentiable: bool = False, copies: int = 1
 ) -> dict[str, Tensor]:
     """What E eyes learn from N looks each: ``third`` (E, N, C, H, W) and ``gaze`` (E, N, 2) [rad, as of left eyes].
 
-    ``differentiable``: gradients go back through the steps to ``lesson``, for those who train it.
+    Each look is among them in so many ``copies``. ``differentiable``: gradients go back through the steps to
+    ``lesson``, for those who train it.
     """
     eyes = len(third)
     personal = {name: tensor.expand(eyes, *tensor.shape) for name, tensor in lesson.start.items()}
-    personal |= _corrected_head(stage, personal, third, gaze)
+    personal |= _corrected_head(stage, personal, third, gaze, copies)
     if not differentiable:
         personal = {name: tensor.detach().clone().requires_grad_() for name, tensor in personal.items()}
     replayed = lesson.replay_third.expand(eyes, *lesson.replay_third.shape)
@@ -170,10 +174,12 @@ def learn(
     return personal
 
 
-def _corrected_head(stage: LastStage, personal: Mapping[str, Tensor], third: Tensor, gaze: Tensor) -> dict[str, Tensor]:
+def _corrected_head(
+    stage: LastStage, personal: Mapping[str, Tensor], third: Tensor, gaze: Tensor, copies: int
+) -> dict[str, Tensor]:
     """The head of ``personal`` followed by the affine correction that the looks give."""
     estimated = stage(third, personal)
-    shift, slope = (solution(estimated) @ (gaze - estimated)).split([1, 2], dim=1)
+    shift, slope = (solution(estimated, copies) @ (gaze - estimated)).split([1, 2], dim=1)
     weight, bias = personal["head_weight"], personal["head_bias"]
     return {
         "head_weight": weight + slope.mT @ weight,
@@ -188,7 +194,8 @@ def _error(estimated: Tensor, true: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _features(checkpoint: EyeCheckpoint, net: EyeNet, looks: Sequence[Look], side: str) -> tuple[Tensor, Tensor]:
-    """Third-stage features and yaw, pitch, as of a left eye, of those looks that have a picture of ``side``."""
+    """Third-stage features and yaw, pitch, as of a left eye, of those looks that have a picture of ``side``; COPIES in
+    a row of each."""
     pictures, gaze, numbers = [], [], []
     for number, look in enumerate(looks, 1):
         picture = look.left if side == "left" else look.right
@@ -202,12 +209,20 @@ def _features(checkpoint: EyeCheckpoint, net: EyeNet, looks: Sequence[Look], sid
             raise PersonalError(f"look {number}: the {side} eye's picture is {fault}; leave it out")
     if not pictures:
         return torch.zeros(0), torch.zeros(0)
-    batch = torch.tensor(np.stack(pictures))[:, None].float() / 255
+    batch = torch.tensor(np.concatenate([_shifted(picture) for picture in pictures]))[:, None].float() / 255
     third = net.stage_features(batch, stages=3)[-1]
-    for number, state in zip(numbers, load_heads(checkpoint)(summary(third)).state.argmax(1), strict=True):
+    states = load_heads(checkpoint)(summary(third[COPIES // 2 :: COPIES])).state.argmax(1)
+    for number, state in zip(numbers, states, strict=True):
         if STATES[state] != "open":
             raise PersonalError(f"look {number}: the {side} eye is {STATES[state]}; leave it out, or show it again")
-    return third, torch.tensor(np.array(gaze)).float()
+    return third, torch.tensor(np.repeat(gaze, COPIES, axis=0)).float()
+
+
+def _shifted(picture: np.ndarray) -> np.ndarray:
+    """(COPIES, S, S) of a picture (S, S), the one in the middle as it is."""
+    wide, side = np.pad(picture, _SHIFT_PX, mode="edge"), len(picture)
+    way = range(2 * _SHIFT_PX + 1)
+    return np.stack([wide[y : y + side, x : x + side] for y in way for x in way])
 
 
 def _checked(direction: np.ndarray, number: int) -> np.ndarray:

@@ -17,8 +17,11 @@ def known_of(estimated: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(estimated[..., :1]), estimated], dim=-1)
 
 
-def solution(estimated: Tensor) -> Tensor:
-    """(..., 3, K): times what K looks miss (..., K, 2), it is the correction's coefficients (..., 3, 2)."""
+def solution(estimated: Tensor, copies: int = 1) -> Tensor:
+    """(..., 3, K): times what K looks miss (..., K, 2), it is the correction's coefficients (..., 3, 2). Each look is
+    there in so many ``copies``, which tell no more of the eye than one.
+    """
     known = known_of(estimated)
     spread = torch.tensor([OFFSET_RAD, GAIN, GAIN], dtype=estimated.dtype)
-    return torch.linalg.solve(known.mT @ known + torch.diag((NOISE_RAD / spread).square()), known.mT)
+    penalty = torch.diag(copies * (NOISE_RAD / spread).square())
+    return torch.linalg.solve(known.mT @ known + penalty, known.mT)

@@ -102,6 +102,16 @@ def test_an_offset_and_a_gain_are_mended_before_the_first_step(folder):
     assert after < 0.2 * (estimated - true)[:, 5:].abs().mean()
 
 
+def test_copies_of_a_look_teach_no_more_than_the_look(folder):
+    checkpoint = load_eye_checkpoint(folder)
+    stage, lesson = LastStage(load_net(checkpoint)), Lesson.of(checkpoint)
+    third, gaze = torch.randn(1, 5, 40, 4, 4), 0.1 * torch.randn(1, 5, 2)
+    once = learn(stage, lesson, third, gaze)
+    often = learn(stage, lesson, *(part.repeat_interleave(3, dim=1) for part in (third, gaze)), copies=3)
+    for name, tensor in once.items():
+        torch.testing.assert_close(often[name], tensor, rtol=1e-3, atol=1e-5)
+
+
 def test_replay_holds_other_peoples_looks_in_place(folder):
     """Five looks that all say the same wrong thing draw everything towards it, less so where others are replayed."""
     checkpoint = load_eye_checkpoint(folder)
