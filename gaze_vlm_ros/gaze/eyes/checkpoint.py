@@ -70,6 +70,8 @@ def load_eye_checkpoint(folder: str | Path | None = None) -> EyeCheckpoint:
         tensors = load_safetensors((folder / WEIGHTS).read_bytes())
     except (SafetensorError, ValueError, KeyError) as error:
         raise EyeNetError(f"{folder / WEIGHTS} is damaged ({error}); {_remedy(folder)}") from None
+    if not any(name.startswith(PERSONAL) for name in tensors):
+        raise EyeNetError(f"{folder / WEIGHTS} does not say how sure a calibrated estimate is; {_remedy(folder)}")
     return EyeCheckpoint(folder, config, settings, tensors)
 
 
