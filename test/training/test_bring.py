@@ -49,10 +49,12 @@ def test_a_still_is_one_step_and_its_panorama():
     assert still.steps == 1 and still.panorama(0).fine.std() > 1.0
 
 
-def test_the_shipped_policy_brings_and_a_wrong_place_does_not():
-    brought = [fetch.brought for seed in (0, 1) for fetch in fetch_all(seed, BringTrial(things=1))]
-    astray = [fetch.brought for seed in (0, 1) for fetch in fetch_all(seed, BringTrial(things=1, gaze_m=0.3))]
-    assert sum(brought) == 2 and sum(astray) < 2
+def test_the_shipped_policy_brings_and_with_wrong_places_much_less():
+    brought, astray = (
+        sum(fetch.brought for seed in range(6) for fetch in fetch_all(seed, BringTrial(things=1, gaze_m=gaze_m)))
+        for gaze_m in (BringTrial.gaze_m, 0.3)
+    )
+    assert brought >= 5 and astray <= 3
 
 
 def test_an_untrained_hand_brings_nothing_and_the_command_says_so(tmp_path, capsys):
@@ -62,4 +64,4 @@ def test_an_untrained_hand_brings_nothing_and_the_command_says_so(tmp_path, caps
     assert main(["--policy", str(tmp_path / "policy"), "--kitchens", "1", "--workers", "1", "--out", str(out)]) == 0
     found = json.loads(out.read_text())
     assert found["success"]["value"] == 0.0 and found["success"]["n"] == len(found["fetches"]) > 0
-    assert json.loads(capsys.readouterr().err.splitlines()[-1])["success"]["value"] == 0.0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["success"]["value"] == 0.0

@@ -277,6 +277,7 @@ def test_the_command_runs_through_resumes_and_gives_an_estimator(tmp_path, monke
         "distil",
         "generic",
         "steady",
+        "sigma",
         "personal",
     ]
     assert "281,012" in (student / "README.md").read_text()

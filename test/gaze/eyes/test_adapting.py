@@ -1,5 +1,6 @@
 """Looks at targets make adapters, which are a calibration like any other."""
 
+import cv2
 import numpy as np
 import pytest
 from tiny_checkpoint import save_tiny
@@ -29,7 +30,8 @@ def looks_of(estimator, count):
     """Looks at targets that lie off what the estimator says, for each eye by an angle of its own."""
     random, looks = np.random.default_rng(0), []
     for number in range(count):
-        left, right = random.integers(0, 255, (2, 64, 64)).astype(np.uint8)
+        coarse = random.integers(0, 255, (2, 8, 8)).astype(np.uint8)
+        left, right = (cv2.resize(one, (64, 64), interpolation=cv2.INTER_LINEAR) for one in coarse)
         found = estimator.estimate(left, right)
         estimated = np.array([found.left.direction, found.right.direction])
         true = direction_of(*(yaw_pitch_of(estimated) + OFF_RAD).T)

@@ -54,4 +54,4 @@ def test_a_policy_to_begin_from_keeps_what_is_not_trained(demos, tmp_path, monke
     made, before = train_policy.train_policy(plan).state_dict(), start.state_dict()
     changed = {name.split(".")[0] for name in made if not torch.equal(made[name], before[name])}
     assert changed == {"motion"}
-    assert "is of the policy `start`" in (tmp_path / "run" / "policy" / "README.md").read_text()
+    assert "began from the policy `start`" in (tmp_path / "run" / "policy" / "README.md").read_text()
