@@ -19,9 +19,9 @@ def aim_at(thing: KnownThing, workspace: Box) -> tuple[KnownThing, str]:
     One that seems to lie outside of ``workspace`` by no more than gaze errs is looked for at its edge.
     """
     # A thing may lie lower than the tool point ever goes: the fingers are below it.
-    lower = np.array([*workspace.lower_m[:2], -np.inf])
-    inside = np.clip(thing.position_m, lower, workspace.upper_m)
-    outside_m = float(np.abs(thing.position_m - inside).max())
-    if not outside_m <= _GAZE_ERRS_M:
+    above = np.maximum(thing.position_m, [-np.inf, -np.inf, workspace.lower_m[2]])
+    outside_m = workspace.outside_m(above)
+    if outside_m > _GAZE_ERRS_M:
         return thing, f"the {thing.label} is out of reach: {outside_m:.2f} m outside the workspace"
-    return replace(thing, position_m=inside), ""
+    lower = [*workspace.lower_m[:2], -np.inf]
+    return replace(thing, position_m=np.clip(thing.position_m, lower, workspace.upper_m)), ""
