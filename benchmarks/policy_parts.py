@@ -39,6 +39,8 @@ from gaze_vlm_ros.training.evaluate_policy import evaluate, mean_success
 SEEDS_PER_BENCH = 1000
 """So far apart are the wearers and episodes of two SEEDs."""
 REQUEST_S = 2.0
+FIVE_TASKS = "five-tasks"
+"""The policy whose tasks are played, and whose eye searches."""
 _SPEED_ROUNDS, _SPEED_STEPS = 7, 12
 VIT_SMALL = {"dim": 384, "heads": 6, "encoder_blocks": 12}
 
@@ -59,15 +61,15 @@ QUICK = Counts(1, 1, 4, 2, 10.0)
 """Shows that everything runs; the figures mean nothing."""
 
 
-def shipped_policy(name: str = "") -> Path:
-    """Folder of the shipped policy ``name``, or of the first. Raises GazeVlmError where none is shipped."""
+def shipped_policy(name: str = FIVE_TASKS) -> Path:
+    """Folder of the shipped policy ``name``. Raises GazeVlmError that lists what is shipped."""
     names = skill_names()
-    if not names or (name and name not in names):
+    if name not in names:
         raise GazeVlmError(
             f"no trained policy {name!r} is shipped ({', '.join(names) or 'none at all'}); train one with "
             "`python -m gaze_vlm_ros.training.train_policy` and name its folder with --policy"
         )
-    return SHIPPED / (name or names[0])
+    return SHIPPED / name
 
 
 def tasks(folder: Path, seed: int, counts: Counts, workers: int) -> dict:

@@ -9,6 +9,7 @@ import numpy as np
 from gaze_vlm_ros.policies.arm import ArmModel, PointingSolution
 from gaze_vlm_ros.policies.choice import Choice, ChoiceSettings, Chooser, PredictionChooser
 from gaze_vlm_ros.policies.courtesy import Courtesy, CourtesySettings
+from gaze_vlm_ros.policies.joints import KnownJoints
 from gaze_vlm_ros.policies.memory import KnownThing, MemorySettings, ThingMemory
 from gaze_vlm_ros.policies.motion import Motion
 from gaze_vlm_ros.policies.ways import Ways
@@ -70,8 +71,7 @@ class AssistPolicy:
         self._courtesy = Courtesy(settings.courtesy)
         self._motion = Motion(arm, settings.speed, settings.follow_tolerance_rad)
         self._ways = Ways(arm, self._motion, self._courtesy)
-        self._joints: JointState | None = None
-        self._joints_problem = "no joint states yet"
+        self._joints = KnownJoints(arm.robot.joint_names, settings.joints_max_age_s)
         self._solved: tuple[str, np.ndarray, PointingSolution] | None = None
         self._busy_ns: int | None = None
 
@@ -87,22 +87,12 @@ class AssistPolicy:
 
     def on_joint_state(self, joints: JointState) -> None:
         """Joint states of this arm in any order; others are not used, and ``AssistState.limited_by`` says so."""
-        names = self.arm.robot.joint_names
-        if missing := [name for name in names if name not in joints.names]:
-            self._joints_problem = f"joint states lack {', '.join(missing)}: another robot?"
-            return
-        order = [joints.names.index(name) for name in names]
-        position, velocity = np.asarray(joints.position_rad)[order], np.asarray(joints.velocity_rad_s)[order]
-        if not (np.isfinite(position).all() and np.isfinite(velocity).all()):
-            self._joints_problem = "joint states are not numbers"
-            return
-        self._joints = JointState(joints.stamp_ns, names, position, velocity)
+        self._joints.take(joints)
 
     def step(self, now_ns: int) -> AssistDecision:
         """What to do now. Never raises for what the inputs hold; the state says what is wrong with them."""
-        joints = self._joints
-        if joints is None or now_ns - joints.stamp_ns > self.settings.joints_max_age_s * NS_PER_S:
-            problem = self._joints_problem if joints is None else "joint states are too old"
+        joints, problem = self._joints.at(now_ns)
+        if joints is None:
             state = AssistState(now_ns, AssistMode.BLOCKED, reason="Where the arm is is not known.", limited_by=problem)
             return AssistDecision(None, state)
         self._motion.update(joints, now_ns)
@@ -150,18 +140,16 @@ class AssistPolicy:
             self._motion.stop(now_ns)
 
     def _yield(self, now_ns: int) -> None:
-        """Draws back to home where no part of that way is nearer to the wearer than the arm is now; else stops."""
+        """Draws back to home while no part of that way is nearer to the wearer than the arm is now; else stops."""
         self._busy_ns = now_ns
         home = self.arm.robot.home_rad
-        if self._motion.goal is home and self._motion.moving:
-            return
         plan = self._motion.plan_to(home)
         ahead = [self.arm.kinematics.link_points(q) for q in self._motion.path(plan)]
         here = self._courtesy.nearest([self.arm.kinematics.link_points(self._motion.position_rad)], now_ns)[0]
-        if self._courtesy.nearest(ahead, now_ns)[0] >= here - 0.005:
-            self._motion.go(plan, home, now_ns)
-        else:
+        if self._courtesy.nearest(ahead, now_ns)[0] < here - 0.005:
             self._motion.stop(now_ns)
+        elif self._motion.goal is not home or not self._motion.moving:
+            self._motion.go(plan, home, now_ns)
 
     def _decision(
         self,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gaze_vlm_ros.policies.fresh import is_fresh, is_late
 from gaze_vlm_ros.policies.memory import ThingMemory
 from gaze_vlm_ros.types import NS_PER_S, Prediction, PredictionKind, WearerState
 
@@ -91,7 +92,7 @@ class PredictionChooser:
         """Takes in an event prediction; an activity, or one older than the latest, changes nothing."""
         if prediction.kind is not PredictionKind.EVENT:
             return
-        if self._latest is None or prediction.stamp_ns >= self._latest.stamp_ns:
+        if self._latest is None or not is_late(prediction.stamp_ns, self._latest.stamp_ns):
             self._latest = prediction
 
     def choose(self, now_ns: int, memory: ThingMemory, wearer: WearerState | None) -> Choice:
@@ -99,9 +100,8 @@ class PredictionChooser:
         self._label = ""
         if latest is None:
             return Choice("", "No event has been predicted yet.")
-        age_s = (now_ns - latest.stamp_ns) / NS_PER_S
-        if age_s > self.settings.max_age_s:
-            return Choice("", f"The last prediction is {age_s:.1f} s old.")
+        if not is_fresh(latest.stamp_ns, now_ns, self.settings.max_age_s):
+            return Choice("", f"The last prediction is {(now_ns - latest.stamp_ns) / NS_PER_S:.1f} s old.")
         if latest.out_of_domain:
             return Choice("", "The prediction is out of the model's domain.")
         ranked = sorted(self._candidates(now_ns, memory), key=lambda one: -one.weight)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaze_vlm_ros.policies.fresh import is_fresh, is_late
 from gaze_vlm_ros.robots.clearance import chain_distance
-from gaze_vlm_ros.types import NS_PER_S, WearerState
+from gaze_vlm_ros.types import WearerState
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ class Courtesy:
         self._wearer: WearerState | None = None
 
     def on_wearer(self, wearer: WearerState) -> None:
-        if self._wearer is None or wearer.stamp_ns >= self._wearer.stamp_ns:
+        if self._wearer is None or not is_late(wearer.stamp_ns, self._wearer.stamp_ns):
             self._wearer = wearer
 
     def wearer(self, now_ns: int) -> WearerState | None:
         """The wearer's state where it is known and fresh."""
-        fresh = self._wearer is not None and now_ns - self._wearer.stamp_ns <= self.settings.max_age_s * NS_PER_S
-        return self._wearer if fresh else None
+        wearer = self._wearer
+        return wearer if wearer is not None and is_fresh(wearer.stamp_ns, now_ns, self.settings.max_age_s) else None
 
     def nearest(self, chains: list[np.ndarray], now_ns: int) -> tuple[float, str]:
         """Least distance [m] of any chain (k, 3) from the wearer, and from what; (inf, "") where nobody is seen.

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaze_vlm_ros.policies.fresh import is_fresh, is_late
 from gaze_vlm_ros.types import NS_PER_S, GazeTarget
 
 _PUT_SIGMA_M = 0.03
 """How surely a thing is where the robot has put it."""
+_LEAST_SIGMA_M = 0.001
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,10 @@ class ThingMemory:
         known = self._known.get(seen.label)
         if known is None:
             self._known[seen.label] = seen
-        elif seen.seen_ns < known.seen_ns:
+        elif is_late(seen.seen_ns, known.seen_ns):
             return
+        elif seen.seen_ns < known.seen_ns:
+            self._known[seen.label] = seen
         elif self._agrees(known, seen):
             self._known[seen.label] = self._fuse(known, seen)
             self._doubted.pop(seen.label, None)
@@ -93,7 +97,7 @@ class ThingMemory:
     def find(self, label: str, now_ns: int) -> KnownThing | None:
         """The thing where its position is known and fresh, else None."""
         known = self._known.get(label)
-        return known if known is not None and now_ns - known.seen_ns <= self.settings.max_age_s * NS_PER_S else None
+        return known if known is not None and is_fresh(known.seen_ns, now_ns, self.settings.max_age_s) else None
 
     @property
     def looked(self) -> tuple[str, int]:
@@ -104,15 +108,15 @@ class ThingMemory:
         """How long [s] the wearer has been looking at ``label``; 0 where the last look was at something else, or is
         longer ago than ``look_gap_s``."""
         looked, since_ns, until_ns = self._looked
-        if looked != label or now_ns - until_ns > self.settings.look_gap_s * NS_PER_S:
+        if looked != label or not is_fresh(until_ns, now_ns, self.settings.look_gap_s):
             return 0.0
         return (until_ns - since_ns) / NS_PER_S
 
     def _look(self, label: str, stamp_ns: int) -> None:
         looked, since_ns, until_ns = self._looked
-        if stamp_ns < until_ns:
+        if is_late(stamp_ns, until_ns):
             return
-        goes_on = label == looked and stamp_ns - until_ns <= self.settings.look_gap_s * NS_PER_S
+        goes_on = label == looked and 0 <= stamp_ns - until_ns <= self.settings.look_gap_s * NS_PER_S
         self._looked = label, since_ns if goes_on else stamp_ns, stamp_ns
 
     def things(self, now_ns: int) -> list[KnownThing]:
@@ -147,6 +151,9 @@ def _thing(target: GazeTarget) -> KnownThing | None:
     if not (np.isfinite(position).all() and np.isfinite(covariance).all()):
         return None
     covariance = 0.5 * (covariance + covariance.T)
-    if np.linalg.eigvalsh(covariance)[0] <= 0.0:
+    variances, axes = np.linalg.eigh(covariance)
+    if variances[-1] <= 0.0 or variances[0] < -(_LEAST_SIGMA_M**2):
         return None
+    # A point on a surface that is known exactly has no spread across it; the filter needs some.
+    covariance = (axes * np.maximum(variances, _LEAST_SIGMA_M**2)) @ axes.T
     return KnownThing(target.label, position, covariance, target.stamp_ns)

@@ -72,6 +72,8 @@ def evaluate(
         options["disturbed"] = EpisodeOptions("id", told, moved_at_s=MOVED_AT_S)
     cells = [(task, gaze, mode) for task in tasks for gaze in gazes for mode in options]
     cells = [cell for cell in cells if cell[1] == "trained" or cell[2] == "id"]
+    if not cells:
+        raise GazeVlmError(f"{', '.join(gazes)}: none but the trained eye is played in other modes than id")
     first = SPLITS["test"] + seed
     parts = {mode: _split(range(first, first + counts[mode])) for mode in options}
     table: dict[str, dict] = {}
@@ -123,16 +125,21 @@ def mean_success(table: dict, gaze: str, mode: str = "id") -> float | None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--policy", type=Path, required=True)
-    parser.add_argument("--task", default="all", help=f"all, or some of {', '.join(EXPERTS)}, with commas between")
+    parser.add_argument("--policy", type=Path, required=True, help="folder of a trained policy")
     parser.add_argument(
-        "--gaze", default="trained,oracle,best_fixed", help=f"with commas between: {', '.join(GAZES)}, best_fixed, ..."
+        "--task", default="all", help=f"some of {', '.join(EXPERTS)}, with commas between (default %(default)s)"
     )
-    parser.add_argument("--mode", default="id", help=f"all, or some of {', '.join(MODES)}")
-    parser.add_argument("--told", choices=TOLD, default="both", help="what the target token holds")
-    parser.add_argument("--episodes", type=int, default=96)
-    parser.add_argument("--searches", type=int, default=200, help="of visual search; 0: none")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--gaze", default="trained,oracle,best_fixed",
+        help=f"with commas between: {', '.join(GAZES)}, best_fixed, fixed:AZIMUTH,ELEVATION (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--mode", default="id", help=f"all, or some of {', '.join(MODES)} (default %(default)s)")
+    parser.add_argument(
+        "--told", choices=TOLD, default="both", help="what the target token holds (default %(default)s)"
+    )
+    parser.add_argument("--episodes", type=int, default=96, help="of each cell (default %(default)s)")
+    parser.add_argument("--searches", type=int, default=200, help="visual searches; 0: none (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first test episode (default %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default %(default)s)")
     parser.add_argument("--out", type=Path, help="a JSON file; else it is printed only")
     options = parser.parse_args(arguments)

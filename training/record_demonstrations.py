@@ -82,20 +82,31 @@ def _check_options(folder: Path, options: PlayOptions) -> None:
 def main(arguments: list[str] | None = None) -> int:
     default = PlayOptions()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--task", default="all", help=f"all of {', '.join(EXPERTS)}, or some of these and {BRING}, with commas between"
+        "--out", type=Path, required=True, help="folder for the demonstrations; a second run goes on there"
     )
+    parser.add_argument(
+        "--task", default="all",
+        help=f"some of {', '.join(EXPERTS)} and {BRING}, with commas between (default %(default)s: without {BRING})",
+    )  # fmt: skip
     parser.add_argument("--episodes", type=int, default=300, help="for training, of each task (default %(default)s)")
-    parser.add_argument("--validation", type=int, default=30, help="for validation, of each task")
-    parser.add_argument("--test", type=int, default=0, help="for tests, of each task")
+    parser.add_argument("--validation", type=int, default=30, help="for validation, of each task (default %(default)s)")
+    parser.add_argument("--test", type=int, default=0, help="for tests, of each task (default %(default)s)")
     parser.add_argument("--mode", default=default.mode, help="of sim.tasks (default %(default)s)")
-    parser.add_argument("--panorama-every", type=int, default=4, help="steps; 0: none, joints and truth only")
+    parser.add_argument(
+        "--panorama-every", type=int, default=4, help="steps; 0: none, joints and truth only (default %(default)s)"
+    )
     parser.add_argument("--still", action="store_true", help="scenes alone: the first step of each episode")
-    parser.add_argument("--noise", type=float, default=default.noise, help="of the actions done; 1 is full speed")
-    parser.add_argument("--push", type=float, default=default.push, help="chance per step of a push")
-    parser.add_argument("--afterwards", type=int, default=default.afterwards, help="steps more after the success")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument(
+        "--noise", type=float, default=default.noise, help="of the actions done; 1 is full speed (default %(default)s)"
+    )
+    parser.add_argument(
+        "--push", type=float, default=default.push, help="chance per step of a push (default %(default)s)"
+    )
+    parser.add_argument(
+        "--afterwards", type=int, default=default.afterwards, help="steps more after the success (default %(default)s)"
+    )
+    parser.add_argument("--processes", type=int, default=1, help="that record (default %(default)s)")
     options = parser.parse_args(arguments)
     tasks = list(EXPERTS) if options.task == "all" else options.task.split(",")
     if unknown := sorted(set(tasks) - {*EXPERTS, BRING}):

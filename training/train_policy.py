@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
+from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.experts import EXPERTS
 from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy
 from gaze_vlm_ros.training.bc_rl.eye_training import train_eye
@@ -36,6 +37,8 @@ from gaze_vlm_ros.training.demonstrations.sight_set import load_sights
 from gaze_vlm_ros.training.eye_gym.footage import load_footage
 from gaze_vlm_ros.training.provenance import Stage, save_stages
 
+MINUTES = "how long that stage lasts; 0 for none (default %(default)s)"
+STEPS = "of that phase of the eye, all environments together; 0 for none (default %(default)s)"
 _PATIENCE = timedelta(hours=12)
 """How long processes wait for the one that trains the hand."""
 
@@ -44,7 +47,7 @@ _PATIENCE = timedelta(hours=12)
 class PolicyTraining:
     """Where things are and how long the stages last: ``motion_minutes`` and ``sight_minutes`` by ``clock``, the eye's
     phases in steps of all environments together. ``stills`` are scenes for sight and search alone. ``start`` is a
-    policy whose sight and eye are kept where their stages last 0 minutes or steps."""
+    policy of which that is kept whose stages last 0 minutes or steps."""
 
     states: tuple[Path, ...]
     demos: tuple[Path, ...]
@@ -63,7 +66,12 @@ class PolicyTraining:
 
 
 def train_policy(plan: PolicyTraining) -> FoveatedPolicy:
-    """Runs what is left of the stages; ``plan.out / "policy"`` gets the policy, its provenance and its card."""
+    """Runs what is left of the stages; ``plan.out / "policy"`` gets the policy, its provenance and its card.
+
+    Raises GazeVlmError where a hand that is not to be trained has no ``start`` to come from.
+    """
+    if not (plan.start or (plan.motion_minutes and plan.sight_minutes)):
+        raise GazeVlmError("--motion-minutes 0 and --sight-minutes 0 keep what --start has: name that policy's folder")
     accelerator = _processes()
     torch.manual_seed(plan.seed)
     config = FoveatedConfig(name=_name(plan.tasks), helps_by=BRING if BRING in plan.tasks else "HandOver")
@@ -71,7 +79,8 @@ def train_policy(plan: PolicyTraining) -> FoveatedPolicy:
     if plan.start:
         policy.load_state_dict(FoveatedPolicy.load(plan.start).state_dict())
     with accelerator.main_process_first() if accelerator else nullcontext():
-        stages = [_motion(policy, plan)] + ([_sight(policy, plan)] if plan.sight_minutes else [])
+        stages = [_motion(policy, plan)] if plan.motion_minutes else []
+        stages += [_sight(policy, plan)] if plan.sight_minutes else []
     stages += _eye(policy, plan, accelerator)
     if accelerator and not accelerator.is_main_process:
         return policy
@@ -176,28 +185,35 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     default = PolicyTraining((Path("data/states"),), (Path("data/demos"),), Path("runs/policy"))
+    folders = {
+        "--states": ("+", default.states, "demonstrations without panoramas (default data/states)"),
+        "--demos": ("+", default.demos, "demonstrations with panoramas (default data/demos)"),
+        "--stills": ("*", default.stills, "recorded with --still (default none)"),
+    }
+    for name, (count, folder, said) in folders.items():
+        parser.add_argument(name, type=Path, nargs=count, default=folder, metavar="FOLDER", help=said)
+    parser.add_argument("--out", type=Path, default=default.out, help="folder of the run (default %(default)s)")
     parser.add_argument(
-        "--states", type=Path, nargs="+", default=default.states, help="demonstrations without panoramas"
-    )
+        "--task", default="all",
+        help=f"some of {', '.join(EXPERTS)} and {BRING}, with commas between (default %(default)s: without {BRING})",
+    )  # fmt: skip
+    for stage in ("motion", "sight"):
+        parser.add_argument(
+            f"--{stage}-minutes", type=float, default=getattr(default, f"{stage}_minutes"), help=MINUTES
+        )
+    for phase in ("search", "follow", "bc-rl"):
+        steps = getattr(default, f"{phase.replace('-', '_')}_steps")
+        parser.add_argument(f"--{phase}-steps", type=int, default=steps, help=STEPS)
     parser.add_argument(
-        "--demos", type=Path, nargs="+", default=default.demos, help="demonstrations with panoramas, one folder or more"
+        "--start",
+        type=Path,
+        help="folder of a policy to begin from; what a stage of 0 would train stays as it is there (default none)",
     )
-    parser.add_argument("--stills", type=Path, nargs="*", default=default.stills, help="recorded with --still")
-    parser.add_argument("--out", type=Path, default=default.out)
+    parser.add_argument("--seed", type=int, default=default.seed, help="(default %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="of torch (default %(default)s)")
     parser.add_argument(
-        "--task", default="all", help=f"all of {', '.join(EXPERTS)}, or some of these and {BRING}, with commas between"
+        "--clock", choices=("wall", "processor"), default=default.clock, help="of the minutes (default %(default)s)"
     )
-    parser.add_argument("--motion-minutes", type=float, default=default.motion_minutes)
-    parser.add_argument("--sight-minutes", type=float, default=default.sight_minutes)
-    parser.add_argument("--search-steps", type=int, default=default.search_steps)
-    parser.add_argument(
-        "--follow-steps", type=int, default=default.follow_steps, help="0: without that phase, as with --bc-rl-steps"
-    )
-    parser.add_argument("--bc-rl-steps", type=int, default=default.bc_rl_steps)
-    parser.add_argument("--start", type=Path, help="policy to begin from; see PolicyTraining")
-    parser.add_argument("--seed", type=int, default=default.seed)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--clock", choices=("wall", "processor"), default=default.clock, help="of the minutes")
     for name in asdict(default.as_released):
         parser.add_argument(f"--as-released-{name.replace('_', '-')}", dest=name, action="store_true")
     options = parser.parse_args(arguments)

@@ -139,18 +139,21 @@ def intersect_plane(
     plane_point: np.ndarray,
     plane_normal: np.ndarray,
     *,
+    plane_sigma_m: float = 0.0,
     rotation: np.ndarray | None = None,
     pose_covariance: np.ndarray | None = None,
 ) -> PointEstimate:
     """The point where a gaze ray (3,) from ``origin`` (3,) meets a plane; all in one frame, such as the robot's base.
 
-    ``rotation`` (3, 3) takes the scene camera's optical axes to that frame; it matters only where yaw and pitch differ
-    in sigma. ``pose_covariance`` (6, 6) is that of the camera's pose in that frame, ordered as in
-    ``geometry.transforms``. Raises NoIntersection for a NaN ray, a plane behind the eye, or one grazed by under 2
-    degrees.
+    ``plane_sigma_m`` is how far across the plane from it what is looked at may be. ``rotation`` (3, 3) takes the scene
+    camera's optical axes to that frame; it matters only where yaw and pitch differ in sigma. ``pose_covariance``
+    (6, 6) is that of the camera's pose in that frame, ordered as in ``geometry.transforms``. Raises NoIntersection
+    for a NaN ray, a plane behind the eye, or one grazed by under 2 degrees.
     """
     gaze = _gaze(origin, ray, sigma_rad, rotation, pose_covariance)
-    return gaze.meet_plane(np.asarray(plane_point, dtype=np.float64), np.asarray(plane_normal, dtype=np.float64))
+    point, normal = np.asarray(plane_point, dtype=np.float64), np.asarray(plane_normal, dtype=np.float64)
+    incidence = abs(normal @ gaze.ray) / np.linalg.norm(normal)
+    return gaze.meet_plane(point, normal, plane_sigma_m / max(incidence, _GRAZING))
 
 
 def cloud_from_depth(depth_m: np.ndarray, camera: CameraModel) -> PointCloud:

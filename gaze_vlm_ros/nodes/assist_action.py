@@ -22,6 +22,7 @@ RESTS_FOR_S = 0.5
 AT_REST_RAD_S = 0.02
 _ARRIVED = (AssistMode.POINTING, AssistMode.IDLE)
 """Modes in which an arm at rest has done what it can for a thing: it points there, or has no more to do."""
+_LATE = {AssistMode.HELPING: "the policy was still at it; one that does not bring cannot tell when it is done"}
 
 
 class AskedChooser:
@@ -35,9 +36,9 @@ class AskedChooser:
         self._beneath.on_prediction(prediction)
 
     def choose(self, now_ns: int, memory: ThingMemory, wearer: WearerState | None) -> Choice:
-        if self.asked:
-            return Choice(self.asked, f"Somebody asked for help with the {self.asked}.")
-        return self._beneath.choose(now_ns, memory, wearer)
+        """The chooser beneath follows what goes on in any case, so that it knows it when nobody asks any more."""
+        chosen = self._beneath.choose(now_ns, memory, wearer)
+        return Choice(self.asked, f"Somebody asked for help with the {self.asked}.") if self.asked else chosen
 
 
 class AssistAction:
@@ -58,9 +59,13 @@ class AssistAction:
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
 
+    def end(self, problem: str) -> None:
+        """Ends the goal, if there is one, without success."""
+        if self._done is not None and not self._done.done():
+            self._done.set_result(problem)
+
     def destroy(self) -> None:
-        if self._done is not None:
-            self._done.set_result("the policy was shut down")
+        self.end("the policy was shut down")
         self._server.destroy()
 
     def _accept(self, request: Assist.Goal) -> GoalResponse:
@@ -100,4 +105,4 @@ class AssistAction:
         elif now - self._resting_since_s > RESTS_FOR_S:
             self._done.set_result("")
         elif now > self._until_s:
-            self._done.set_result(state.limited_by or "the arm did not get there in time")
+            self._done.set_result(state.limited_by or _LATE.get(state.mode, "the arm did not get there in time"))

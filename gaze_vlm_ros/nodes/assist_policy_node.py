@@ -66,21 +66,20 @@ class AssistPolicyNode(ManagedNode):
         robot = RobotDescription.load(p.robot)
         self._chooser = AskedChooser(self._decision())
         self.policy = self._skill(robot) if p.policy else self._pointing(robot)
-        self._base = robot.base_frame
+        self._base, self._joint_names = robot.base_frame, robot.joint_names
         self._newest_joints: types.JointState | None = None
         self._trajectory = self.advertise(JointTrajectory, names.POLICY_TRAJECTORY, qos.RESULT)
         self._state = self.advertise(AssistState, names.POLICY_STATE, qos.RESULT)
         self._inboxes = [
             self.inbox(JointState, names.JOINT_STATES, self._on_joints, qos.SAMPLES, silent_after_s=0.5),
-            self.inbox(WearerState, names.WEARER_STATE, lambda m: self.policy.on_wearer(wearer_from(m)), qos.RESULT),
+            self.inbox(WearerState, names.WEARER_STATE, self._on_wearer, qos.RESULT),
             self.inbox(GazeTarget, names.GAZE_TARGET, lambda m: self.policy.on_gaze_target(target_from(m)), qos.RESULT),
             self.inbox(Prediction, names.EVENT, lambda m: self.policy.on_prediction(prediction_from(m)), qos.RESULT),
         ]
         self._steps, self._told, self._since_s, self._eye = 0, (0, 0.0), time.monotonic(), None
         if p.policy:
             self._opening = self.advertise(Float64, names.POLICY_OPENING, qos.RESULT)
-            mount = np.array(p.eye_at)
-            self._eye = EyeLink(self, p.eye_source, mount, p.eye_rate_hz, self._base, self.policy.on_look)
+            self._eye = EyeLink(self, p.eye_source, p.eye_at, p.eye_rate_hz, self._base, self.policy.on_look)
             self._inboxes += self._eye.inboxes
         self._action = AssistAction(self, self._chooser, self._base, bool(p.policy))
         self._owned.append(self._action.destroy)
@@ -94,16 +93,14 @@ class AssistPolicyNode(ManagedNode):
 
     def _pointing(self, robot: RobotDescription) -> AssistPolicy:
         p = self.parameters
-        choice = ChoiceSettings(p.start_confidence, p.keep_confidence)
-        settings = AssistSettings(choice=choice, speed=p.speed, home_after_s=p.home_after_s)
-        return AssistPolicy(settings, ArmModel(robot), self._chooser)
+        return AssistPolicy(AssistSettings(speed=p.speed, home_after_s=p.home_after_s), ArmModel(robot), self._chooser)
 
     def _skill(self, robot: RobotDescription) -> SkillAssist | RefusedSkill:
         """The named policy; one that cannot be used leaves the node up, still, and saying why."""
         p = self.parameters
         try:
             skill = load_skill(p.policy, robot)
-            settings = SkillSettings(speed=p.speed, eye_hz=p.eye_rate_hz)
+            settings = SkillSettings(speed=p.speed, eye_hz=p.eye_rate_hz, home_after_s=p.home_after_s)
             arm = ArmModel(robot, PointingSettings(table_clearance_m=0.0))
             eye_m = np.array(p.eye_at[:3]) if any(p.eye_at) else None
             return SkillAssist(skill, arm, self._chooser, settings, eye_m)
@@ -112,8 +109,17 @@ class AssistPolicyNode(ManagedNode):
             return RefusedSkill(str(error))
 
     def _on_joints(self, message: JointState) -> None:
-        self._newest_joints = joint_state_from(message)
-        self.policy.on_joint_state(self._newest_joints)
+        joints = joint_state_from(message)
+        self.policy.on_joint_state(joints)
+        arm = joints.of(self._joint_names)
+        if arm.names:
+            self._newest_joints = arm
+
+    def _on_wearer(self, message: WearerState) -> None:
+        self.policy.on_wearer(wearer_from(message, self._base))
+
+    def _stop(self) -> None:
+        self._action.end("the policy was deactivated")
 
     def _step(self) -> None:
         for take in self._inboxes:
@@ -125,7 +131,8 @@ class AssistPolicyNode(ManagedNode):
         self._action.step(decision.state, self._newest_joints)
         self._steps += 1
         if self._eye is not None:
-            self._opening.publish(Float64(data=float(self.policy.opening)))
+            if self.policy.opening is not None:
+                self._opening.publish(Float64(data=self.policy.opening))
             if self.policy.eye_action is not None:
                 self._eye.act(self.policy.eye_action)
 

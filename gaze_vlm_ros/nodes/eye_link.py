@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from geometry_msgs.msg import Vector3Stamped
 from sensor_msgs.msg import CameraInfo, Image
 
+from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.geometry.transforms import rotation_from_vector
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
@@ -44,14 +45,25 @@ class EyeLink:
     """
 
     def __init__(
-        self, node: ManagedNode, source: str, mount: np.ndarray, rate_hz: float, base: str, seen: Callable[[Look], None]
+        self,
+        node: ManagedNode,
+        source: str,
+        mount: Sequence[float],
+        rate_hz: float,
+        base: str,
+        seen: Callable[[Look], None],
     ) -> None:
+        """Raises GazeVlmError where ``mount`` is not six numbers, or a camera's is not told."""
+        if len(mount) != 6 or (source == "camera" and not any(mount)):
+            raise GazeVlmError(
+                f"parameter eye_at must be six numbers, position [m] and rotation vector [rad] of the eye, got {mount}"
+            )
         self._node, self._base, self._seen = node, base, seen
         self._eye = RobotEye(elevation_rad=-0.6)
         self._directions: dict[int, np.ndarray] = {}
         self._period_ns, self._newest_ns = round(0.9 / rate_hz * NS_PER_S), 0
         self._camera: CameraViews | None = None
-        self._base_R_camera = rotation_from_vector(mount[3:])
+        self._base_R_camera = rotation_from_vector(np.array(mount[3:]))
         if source == "views":
             self._command = node.advertise(Vector3Stamped, names.ROBOT_EYE_COMMAND, qos.RESULT)
             self.inboxes = [
@@ -74,7 +86,7 @@ class EyeLink:
     def _on_direction(self, message: Vector3Stamped) -> None:
         self._directions[stamp_of(message)] = direction_from(message)
         while len(self._directions) > _REMEMBERED:
-            self._directions.pop(min(self._directions))
+            self._directions.pop(next(iter(self._directions)))
 
     def _on_views(self, message: Image) -> None:
         stamp_ns = stamp_of(message)
@@ -93,7 +105,7 @@ class EyeLink:
         stamp_ns = stamp_of(message)
         if self._camera is None:
             raise ValueError("pictures of the robot's camera without camera_info: they cannot be used")
-        if stamp_ns - self._newest_ns < self._period_ns:
+        if 0 <= stamp_ns - self._newest_ns < self._period_ns:
             return
         self._newest_ns = stamp_ns
         turned = rotation(self._eye.azimuth_rad, self._eye.elevation_rad)

@@ -47,6 +47,9 @@ class GazeTargetParameters(Parameters):
     surface: str = parameter("depth", "what the gaze ray meets", choices=tuple(SURFACES))
     plane_point_m: tuple[float, ...] = parameter((0.0, 0.0, 0.0), "a point of the plane, in the robot's base", unit="m")
     plane_normal: tuple[float, ...] = parameter((0.0, 0.0, 1.0), "normal of the plane, in the robot's base")
+    plane_sigma_m: float = parameter(
+        0.02, "1-sigma of how far from the plane things are that stand on it", unit="m", low=0.001, high=0.2
+    )
     robot_camera_pose: tuple[float, ...] = parameter(
         (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0), "robot's depth camera in its base: x, y, z [m], quaternion x, y, z, w"
     )

@@ -83,6 +83,7 @@ class Plane:
 
     def __init__(self, parameters: Any) -> None:
         self._point, self._normal = np.array(parameters.plane_point_m), np.array(parameters.plane_normal)
+        self._sigma_m = parameters.plane_sigma_m
         if self._point.shape != (3,) or self._normal.shape != (3,) or not np.linalg.norm(self._normal) > 0:
             raise GazeVlmError(
                 "parameters plane_point_m and plane_normal need three numbers each, and a normal a length"
@@ -98,6 +99,7 @@ class Plane:
             seen.sample.sigma_rad,
             self._point,
             self._normal,
+            plane_sigma_m=self._sigma_m,
             rotation=seen.base_T_camera[:3, :3],
             pose_covariance=seen.covariance,
         )

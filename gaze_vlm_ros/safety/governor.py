@@ -85,6 +85,7 @@ class Governor:
         self._command: _Command | None = None
         self._refusal = ""
         self._wearer: WearerState | None = None
+        self._refused_wearer = ("", -np.inf)
         self._sent: _Sent | None = None
 
     # --- what it is told
@@ -115,10 +116,16 @@ class Governor:
         """Takes in the wearer's state, which from then on must stay fresh; returns why not, or ""."""
         oldest_s = self.settings.deadlines.wearer_s
         problem = self._stamp_problem(wearer.stamp_ns, ros_ns, oldest_s) or checks.wearer_problem(wearer)
-        if not problem:
+        if problem:
+            self.refuse_wearer(problem, now_s)
+        else:
             self._wearer = wearer
             self.heard(Input.WEARER, now_s)
         return problem
+
+    def refuse_wearer(self, problem: str, now_s: float) -> None:
+        """What is said of the wearer cannot be used: while that goes on and nothing better was heard, nothing moves."""
+        self._refused_wearer = problem, now_s
 
     def command(self, command: JointTrajectory, now_s: float, ros_ns: int) -> str:
         """Takes in what the policy wants, to be followed until ``policy_s`` from now; returns why not, or "".
@@ -222,7 +229,10 @@ class Governor:
             return "no joint states yet"
         if problem := deadlines.overdue(self._heard, now_s):
             return problem
-        return "" if self._wearer is None else deadlines.silence(Input.WEARER, self._heard, now_s)
+        if self._wearer is not None:
+            return deadlines.silence(Input.WEARER, self._heard, now_s)
+        refused, at_s = self._refused_wearer
+        return f"the wearer's state cannot be used: {refused}" if now_s - at_s <= deadlines.wearer_s else ""
 
     def _idle(self, now_s: float) -> str:
         if self._command is None:

@@ -57,10 +57,17 @@ class FoveatedConfig:
             raise PolicyError(f"helps_by must be one of {', '.join(HELP)}, got {self.helps_by!r}")
         if self.tokenizer not in TOKENIZERS:
             raise PolicyError(f"tokenizer must be one of {', '.join(TOKENIZERS)}, got {self.tokenizer!r}")
-        for name in ("joints", "window_px", "patch_px", "dim", "heads", "eye_blocks", "hand_blocks", "memory_steps"):
+        for name in (
+            "joints", "window_px", "patch_px", "dim", "heads", "eye_blocks", "hand_blocks", "memory_steps",
+            "mlp_ratio", "hand_width", "text_dim", "chunk_steps",
+        ):  # fmt: skip
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise PolicyError(f"{name} must be a whole number of at least 1, got {value!r}")
+        for name in ("eye_hz", "chunk_hz"):
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and 0.0 < value < math.inf):
+                raise PolicyError(f"{name} must be positive and finite, got {value!r}")
         if type(self.encoder_blocks) is not int or self.encoder_blocks < 0:
             raise PolicyError(f"encoder_blocks must be a whole number, got {self.encoder_blocks!r}")
         if self.dim % (4 * self.heads):

@@ -13,7 +13,9 @@ from gaze_vlm_ros.policies.arm import ArmModel
 from gaze_vlm_ros.policies.assist import AssistDecision
 from gaze_vlm_ros.policies.choice import Choice, Chooser
 from gaze_vlm_ros.policies.courtesy import Courtesy
+from gaze_vlm_ros.policies.fresh import is_fresh, is_late
 from gaze_vlm_ros.policies.handing import REACH_M, SURELY_M, handing_point, is_in_reach
+from gaze_vlm_ros.policies.joints import KnownJoints
 from gaze_vlm_ros.policies.memory import KnownThing, ThingMemory
 from gaze_vlm_ros.policies.motion import Motion
 from gaze_vlm_ros.policies.skills.aim import aim_at
@@ -41,8 +43,8 @@ class SkillAssist:
     """Fed and stepped as an ``AssistPolicy``, beside what the robot's eye sees (``on_look``). Not thread-safe.
 
     ``eye_action`` is what the eye should do after the last step (0..24, None: nothing new); ``opening`` what the
-    gripper should (0 closed .. 1 open). ``eye_steps`` counts the steps of the eye in ``helped_s`` of help. Never
-    raises for what the inputs hold: the state says what is wrong.
+    gripper should (0 closed .. 1 open; None before the first help: it keeps what it may hold). ``eye_steps`` counts
+    the steps of the eye in ``helped_s`` of help. Never raises for what the inputs hold: the state says what is wrong.
     """
 
     def __init__(
@@ -58,13 +60,13 @@ class SkillAssist:
         self.skill, self.arm, self.settings = skill, arm, settings
         self.memory = ThingMemory(settings.memory)
         self.eye_action: int | None = None
-        self.opening = 1.0
+        self.opening: float | None = None
         self.eye_steps, self.helped_s = 0, 0.0
         self._helped_ns: int | None = None
         self._chooser = chooser
         self._courtesy = Courtesy(settings.courtesy)
+        self._known_joints = KnownJoints(arm.robot.joint_names, settings.joints_max_age_s)
         self._joints: JointState | None = None
-        self._joints_problem = "no joint states yet"
         self._look: Look | None = None
         self._look_problem = "the robot's eye has not been seen yet"
         self._run: tuple[str, np.ndarray, np.ndarray | None] | None = None
@@ -87,17 +89,10 @@ class SkillAssist:
         self._courtesy.on_wearer(wearer)
 
     def on_joint_state(self, joints: JointState) -> None:
-        names = self.arm.robot.joint_names
-        if missing := [name for name in names if name not in joints.names]:
-            self._joints_problem = f"joint states lack {', '.join(missing)}: another robot?"
-            return
-        order = [joints.names.index(name) for name in names]
-        position, velocity = np.asarray(joints.position_rad)[order], np.asarray(joints.velocity_rad_s)[order]
-        if not (np.isfinite(position).all() and np.isfinite(velocity).all()):
-            self._joints_problem = "joint states are not numbers"
-            return
-        self._joints = JointState(joints.stamp_ns, names, position, velocity)
-        self._measured_opening = self.arm.opening_of(joints)
+        """As for an ``AssistPolicy``; fingers may come with the arm's joints or by messages of their own."""
+        self._known_joints.take(joints)
+        if (opening := self.arm.opening_of(joints)) is not None:
+            self._measured_opening = opening
 
     def on_look(self, look: Look) -> None:
         """What the eye sees; pictures of another camera are not used, and ``AssistState.limited_by`` says so."""
@@ -105,7 +100,7 @@ class SkillAssist:
             self._look_problem = f"the eye's views are {np.shape(look.views)}, not {VIEWS_SHAPE}: another camera?"
         elif not np.isfinite(look.direction).all():
             self._look_problem = "where the eye looks is not a number"
-        elif self._look is None or look.stamp_ns > self._look.stamp_ns:
+        elif self._look is None or not is_late(look.stamp_ns, self._look.stamp_ns):
             self._look, self._look_problem = look, ""
 
     # --- what comes out
@@ -114,9 +109,9 @@ class SkillAssist:
         """What to do now, at 30 Hz or faster."""
         self.eye_action = None
         helped_ns, self._helped_ns = self._helped_ns, None
-        settings, joints = self.settings, self._joints
-        if joints is None or now_ns - joints.stamp_ns > settings.joints_max_age_s * NS_PER_S:
-            problem = self._joints_problem if joints is None else "joint states are too old"
+        joints, problem = self._known_joints.at(now_ns)
+        self._joints = joints
+        if joints is None:
             if not self._is_under_way:
                 self._run = None
             state = AssistState(now_ns, AssistMode.BLOCKED, reason="Where the arm is is not known.", limited_by=problem)
@@ -166,8 +161,9 @@ class SkillAssist:
             return ""
         if self._look is None or self._look_problem:
             return self._look_problem
-        age_s = (now_ns - self._look.stamp_ns) / NS_PER_S
-        return f"what the robot's eye sees is {age_s:.1f} s old" if age_s > self.settings.eye_max_age_s else ""
+        if is_fresh(self._look.stamp_ns, now_ns, self.settings.eye_max_age_s):
+            return ""
+        return f"what the robot's eye sees is {(now_ns - self._look.stamp_ns) / NS_PER_S:.1f} s old"
 
     @property
     def _is_under_way(self) -> bool:
@@ -175,7 +171,7 @@ class SkillAssist:
         if self._run is None or not self.skill.brings:
             return False
         empty = self._measured_opening is not None and self._measured_opening < _EMPTY
-        return self.skill.under_way or (self.opening < 0.5 and not empty)
+        return self.skill.under_way or (self.opening is not None and self.opening < 0.5 and not empty)
 
     def _help(self, now_ns: int, choice: Choice, thing: KnownThing | None) -> AssistDecision:
         try:
@@ -184,7 +180,8 @@ class SkillAssist:
             if thing is not None and not self._is_under_way:
                 self.skill.told(thing.position_m)
             if now_ns - self._stepped_ns >= (1.0 / self.settings.eye_hz - 0.005) * NS_PER_S:
-                opening = self.opening if self._measured_opening is None else self._measured_opening
+                commanded = 1.0 if self.opening is None else self.opening
+                opening = commanded if self._measured_opening is None else self._measured_opening
                 asked = np.append(self._joints.position_rad, opening)
                 self.eye_action = self.skill.step(self._look, asked, now_ns / NS_PER_S)
                 self._stepped_ns = now_ns
@@ -218,9 +215,11 @@ class SkillAssist:
             return ""
         goal_m = None
         if self.skill.brings:
+            if self._measured_opening is None:
+                return "how far the gripper is open is not measured: joint_states lack its joints, as in robot.yaml"
             wearer = self._courtesy.wearer(now_ns)
-            if wearer is None:
-                return "where the wearer is is not known"
+            if wearer is None or not np.isfinite(wearer.base_T_head).all():
+                return "where the wearer's head is is not known"
             things = [thing for thing in self.memory.things(now_ns) if thing.label in OBJECT_KINDS]
             others = [other.position_m for other in things if other.label != label]
             goal_m = handing_point(thing.position_m, wearer, others, self.arm.robot.workspace)
@@ -232,7 +231,7 @@ class SkillAssist:
 
     def _rest(self, now_ns: int, choice: Choice) -> AssistDecision:
         """Stays, and a while after help goes home. Fingers that bring hold nothing now, and open."""
-        if self.skill.brings:
+        if self.skill.brings and self._helped_last_ns:
             self.opening = 1.0
         home = self.arm.robot.home_rad
         waited_s = (now_ns - self._helped_last_ns) / NS_PER_S

@@ -20,6 +20,11 @@ _TOLD_M, _EACH_TELLS = 0.02, 0.1
 _WITHDRAWS_S = 1.2
 
 
+def skill_of(policy: FoveatedPolicy, robot: RobotDescription) -> FoveatedSkill:
+    """The skill that a policy was trained for. Raises SkillError where that was for another robot."""
+    return (BringSkill if policy.config.helps_by == TASK else FoveatedSkill)(policy, robot)
+
+
 class BringSkill(FoveatedSkill):
     """A ``FoveatedPolicy`` whose hand works by two places: where the thing is, and where it goes.
 

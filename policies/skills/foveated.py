@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy, Runner, TargetToken, instruction
@@ -21,14 +19,11 @@ class FoveatedSkill(Skill):
         config = policy.config
         if config.robot != robot.name:
             raise SkillError(
-                f"policy {config.name} is for robot {config.robot}, not for {robot.name}; train one for {robot.name}"
+                f"policy {config.name} is for robot {config.robot}, not for {robot.name}; start without it: "
+                "any arm can point"
             )
         self.name, self.eye_m = config.name, np.array(config.eye_m)
         self._task, self._runner = task, Runner(policy)
-
-    @classmethod
-    def load(cls, folder: Path, robot: RobotDescription) -> FoveatedSkill:
-        return cls(FoveatedPolicy.load(folder), robot)
 
     def reset(self, label: str, position_m: np.ndarray, goal_m: np.ndarray | None = None) -> None:
         self._runner.reset(TargetToken.of(instruction(self._task, label), position_m))

@@ -26,8 +26,10 @@ TYPES = ("act", "diffusion")
 STATE, TARGET, ACTION = "observation.state", "observation.environment_state", "action"
 EYE_KEYS = tuple(f"observation.images.eye_{level}" for level in ("fine", "middle", "coarse"))
 ACTION_HZ = 30.0
-_STEPS = 2
-"""Actions asked for at each step of the eye, which is half as fast."""
+_AHEAD = 2
+"""So many actions are known ahead of the present."""
+_MOST_STEPS = 8
+"""After a pause of more steps of the policy it goes on where it was."""
 
 
 class LeRobotSkill(Skill):
@@ -84,14 +86,23 @@ class LeRobotSkill(Skill):
         if missing := [key for key in self._inputs if key not in given]:
             raise SkillError(f"{self.name} needs {', '.join(missing)}; is the robot's eye there?")
         batch = {key: torch.tensor(np.asarray(given[key], np.float32))[None] for key in self._inputs}
-        self._actions = []
         with torch.inference_mode():
-            for number in range(1, _STEPS + 1):
+            for at_s in self._due(time_s):
                 action = self._after(self._policy.select_action(self._before(dict(batch))))
                 values = np.asarray(action, dtype=float).reshape(-1)[: self._action_size]
                 opening = values[self._joints :] if self._action_size > self._joints else joints[self._joints :]
-                self._actions.append((time_s + number / ACTION_HZ, np.append(values[: self._joints], opening)))
+                self._actions.append((at_s, np.append(values[: self._joints], opening)))
         return None
+
+    def _due(self, time_s: float) -> list[float]:
+        """When the actions are to be done that are drawn in this step, so that two are known ahead whatever the rate of
+        the steps; those that lie behind are forgotten."""
+        drawn_s = self._actions[-1][0] if self._actions else time_s
+        if drawn_s < time_s - _MOST_STEPS / ACTION_HZ:
+            drawn_s = time_s
+        self._actions = [one for one in self._actions if one[0] >= time_s]
+        count = max(round((time_s - drawn_s) * ACTION_HZ) + _AHEAD, 0)
+        return [drawn_s + number / ACTION_HZ for number in range(1, count + 1)]
 
     def joints_at(self, time_s: float) -> np.ndarray:
         if not self._actions:
@@ -128,7 +139,7 @@ def load_export(folder: Path, config: dict[str, Any], robot: RobotDescription) -
     from safetensors.torch import load_file  # noqa: PLC0415 - torch is slow to import
 
     from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy  # noqa: PLC0415
-    from gaze_vlm_ros.policies.skills.foveated import FoveatedSkill  # noqa: PLC0415
+    from gaze_vlm_ros.policies.skills.bring import skill_of  # noqa: PLC0415
 
     policy = FoveatedPolicy(FoveatedConfig.from_dict(config.get("foveated")))
     try:
@@ -136,7 +147,7 @@ def load_export(folder: Path, config: dict[str, Any], robot: RobotDescription) -
     except (OSError, SafetensorError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
         raise SkillError(f"{folder} holds no weights that fit its config.json ({said}); export it anew") from None
-    return FoveatedSkill(policy.eval(), robot)
+    return skill_of(policy.eval(), robot)
 
 
 def _shapes(config: dict[str, Any], which: str, name: str) -> dict[str, tuple[int, ...]]:

@@ -39,8 +39,8 @@ def load_skill(name_or_folder: str | Path, robot: RobotDescription) -> Skill:
     if not isinstance(config, dict):
         raise SkillError(f"{folder / CONFIG} holds no mapping; save the policy anew")
     if "type" not in config:
-        from gaze_vlm_ros.policies.skills.bring import BringSkill  # noqa: PLC0415 - torch is slow to import
-        from gaze_vlm_ros.policies.skills.foveated import FoveatedSkill  # noqa: PLC0415
+        from gaze_vlm_ros.policies.foveated import FoveatedPolicy  # noqa: PLC0415 - torch is slow to import
+        from gaze_vlm_ros.policies.skills.bring import skill_of  # noqa: PLC0415
 
-        return (BringSkill if config.get("helps_by") == "Bring" else FoveatedSkill).load(folder, robot)
+        return skill_of(FoveatedPolicy.load(folder), robot)
     return load_export(folder, config, robot) if config["type"] == OURS else LeRobotSkill(folder, config, robot)

@@ -11,7 +11,7 @@ class RefusedSkill:
     """Stands in for a skill that cannot be used: says why, and never moves. Fed and stepped as ``SkillAssist``."""
 
     eye_action: int | None = None
-    opening = 1.0
+    opening: float | None = None
     eye_steps, helped_s = 0, 0.0
 
     def __init__(self, problem: str) -> None:

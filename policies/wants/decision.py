@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gaze_vlm_ros.policies.fresh import is_fresh
 from gaze_vlm_ros.policies.wants.evidence import Evidence
 from gaze_vlm_ros.policies.wants.weights import WantWeights
 from gaze_vlm_ros.types import NS_PER_S
@@ -76,4 +77,4 @@ class WantDecision:
         if stamp_ns is None:
             return "No event has been predicted yet."
         age_s = (now_ns - stamp_ns) / NS_PER_S
-        return f"The last prediction is {age_s:.1f} s old." if age_s > MAX_AGE_S else ""
+        return "" if is_fresh(stamp_ns, now_ns, MAX_AGE_S) else f"The last prediction is {age_s:.1f} s old."

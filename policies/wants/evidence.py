@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gaze_vlm_ros.language import OBJECT_KINDS
+from gaze_vlm_ros.policies.fresh import is_late
 from gaze_vlm_ros.policies.wants.habits import Habits, shipped_habits
 from gaze_vlm_ros.types import NS_PER_S, Hypothesis, Prediction, PredictionKind
 
@@ -15,9 +16,13 @@ GAZE_SPANS_S = (0.3, 1.0, 3.0)
 PREDICTION_SPAN_S = 0.8
 DWELL_GAP_S = 0.3
 """A look away for less does not end a dwell: a blink, or one wrong label."""
+LOST_S = 1.0
+"""After so long without gaze, it is not known what was looked at meanwhile."""
 LONGEST_DWELL_S, LONG_DWELL_S = 2.0, 0.6
 AT_HAND_M, TAKEN_S = 0.1, 0.4
 """A thing that a hand has been so near to for so long has been taken."""
+MOST_TAKEN = 12
+"""So many things taken last are remembered: habits were learnt from no longer rows."""
 _LONGEST_STEP_S = 0.1
 _LEAST = 0.005
 THING_FEATURES = (
@@ -74,40 +79,41 @@ class Evidence:
 
     def on_prediction(self, prediction: Prediction) -> None:
         """Takes in an event; an activity, or one older than the latest, changes nothing."""
-        before = self.prediction_ns
-        if prediction.kind is not PredictionKind.EVENT or (before is not None and prediction.stamp_ns <= before):
+        elapsed_s = _passed_s(self.prediction_ns, prediction.stamp_ns)
+        if prediction.kind is not PredictionKind.EVENT or elapsed_s <= 0.0:
             return
         now: dict[str, float] = {}
         for hypothesis in prediction.hypotheses:
             if (thing := needed_thing(hypothesis)) and math.isfinite(hypothesis.probability):
                 now[thing] = now.get(thing, 0.0) + hypothesis.probability
-        elapsed_s = math.inf if before is None else (prediction.stamp_ns - before) / NS_PER_S
         _fade(self._lately, now, math.exp(-elapsed_s / PREDICTION_SPAN_S))
         self._now, self.prediction_ns, self.out_of_domain = now, prediction.stamp_ns, prediction.out_of_domain
         self._first = max(now, key=lambda thing: (now[thing], thing)) if now else ""
 
     def on_look(self, label: str, stamp_ns: int) -> None:
-        """The wearer looks at ``label`` ("" for no thing); one older than the latest changes nothing."""
-        if self._gaze_ns is None:
-            self._gaze_ns = stamp_ns
-        elapsed_s = (stamp_ns - self._gaze_ns) / NS_PER_S
+        """The wearer looks at ``label`` ("" for no thing); one older than the latest changes nothing. Where nothing was
+        heard for long, what was looked at before that fades, and no dwell goes on."""
+        elapsed_s = 0.0 if self._gaze_ns is None else _passed_s(self._gaze_ns, stamp_ns)
         if elapsed_s < 0.0:
             return
+        lost = elapsed_s > LOST_S
         for span, levels in self._gaze.items():
+            if lost:
+                _fade(levels, {}, math.exp(-elapsed_s / span))
             _fade(levels, {label: 1.0}, math.exp(-min(elapsed_s, _LONGEST_STEP_S) / span))
         self._gaze_ns = stamp_ns
         looked, since_ns, until_ns = self._dwell
-        if label == looked:
+        if label == looked and not lost:
             self._dwell = label, since_ns, stamp_ns
-        elif stamp_ns - until_ns > DWELL_GAP_S * NS_PER_S:
+        elif lost or stamp_ns - until_ns > DWELL_GAP_S * NS_PER_S:
             self._dwell = label, stamp_ns, stamp_ns
 
     def on_hands(self, hands_m: np.ndarray, stamp_ns: int) -> None:
         """Where the hands are, (2, 3), NaN where unseen; one older than the latest changes nothing."""
-        if self._hands is not None:
-            elapsed_s = (stamp_ns - self._hands[1]) / NS_PER_S
-            if elapsed_s <= 0.0:
-                return
+        elapsed_s = _passed_s(self._hands[1] if self._hands else None, stamp_ns)
+        if elapsed_s <= 0.0:
+            return
+        if math.isfinite(elapsed_s):
             way = np.linalg.norm(hands_m - self._hands[0], axis=1)
             moves = bool((way > MOVING_M_S * elapsed_s).any())
             self._rest = 0.0 if moves else 1.0 - (1.0 - self._rest) * math.exp(-elapsed_s / REST_SPAN_S)
@@ -125,10 +131,10 @@ class Evidence:
         if at_hand != label:
             self._at_hand = at_hand, stamp_ns
         elif label and label not in self._taken[-1:] and stamp_ns - since_ns >= TAKEN_S * NS_PER_S:
-            self._taken.append(label)
+            self._taken = [*self._taken, label][-MOST_TAKEN:]
 
     def _by_habit(self, things: Sequence[str]) -> dict[str, float]:
-        known = tuple(things), self._present, len(self._taken)
+        known = tuple(things), self._present, tuple(self._taken)
         if known != self._expected[0]:
             present = sorted({*self._present, *things})
             self._expected = known, self._habits.probabilities(self._taken, present, things)
@@ -158,6 +164,14 @@ class Evidence:
         nothing = math.log(expected[""] + _LEAST)
         none = [1.0, 1.0 - min(sum(probable), 1.0), max(probable, default=0.0), elsewhere, self._rest, nothing]
         return mine, np.array(none)
+
+
+def _passed_s(before_ns: int | None, stamp_ns: int) -> float:
+    """Seconds from one stamp to the next, negative where it came out of order; infinite after none, or after one of a
+    clock that was set back since."""
+    if before_ns is None or (stamp_ns < before_ns and not is_late(stamp_ns, before_ns)):
+        return math.inf
+    return (stamp_ns - before_ns) / NS_PER_S
 
 
 def _fade(levels: dict[str, float], new: dict[str, float], kept: float) -> None:

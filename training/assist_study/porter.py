@@ -36,7 +36,6 @@ class PorterSettings:
     ready_m: tuple[float, float, float] = (0.38, 0.0, 0.2)
     yield_m: float = 0.12
     stuck_s: float = 1.0
-    lean_m: float = 0.03
 
 
 class Stage(str, Enum):

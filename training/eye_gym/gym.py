@@ -19,7 +19,8 @@ from gaze_vlm_ros.training.demonstrations.sight_set import directions_to, rays_o
 from gaze_vlm_ros.training.eye_gym.footage import Footage, relit
 
 VISUAL_RANGE_RAD = float(np.radians(50.0))
-_START_RAD = (float(np.radians(90.0)), float(np.radians(15.0)))
+_START_RAD = (float(np.radians(105.0)), float(np.radians(25.0)))
+"""So far to either side, and up and down, the eye may begin: over all of the 210 degrees that are searched."""
 _HORIZON_RAD = float(np.radians(-35.0))
 """Elevation about which the eye begins: the table, where EyeRobot has the horizon of its panoramas."""
 

@@ -88,7 +88,8 @@ class EyeStream:
     def on_wearer(self, wearer: WearerState) -> None:
         """Head and hands; a hand that takes hold of a thing is an implicit target."""
         self._reaches.on_wearer(wearer)
-        self._base_T_camera = wearer.base_T_head
+        if np.isfinite(wearer.base_T_head).all():
+            self._base_T_camera = wearer.base_T_head
 
     def on_gripper(self, position_m: np.ndarray) -> None:
         """Where the robot's gripper (3,) is in its base [m]; while gaze follows it, it is an implicit target."""

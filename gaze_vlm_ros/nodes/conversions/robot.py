@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import PoseWithCovariance
+from geometry_msgs.msg import Pose, PoseWithCovariance
 from sensor_msgs.msg import JointState as JointStateMsg
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
 from trajectory_msgs.msg import JointTrajectoryPoint
@@ -142,9 +142,9 @@ def governor_state_message(output: GovernorOutput, stamp_ns: int, frame_id: str)
 def wearer_message(wearer: WearerState, frame_id: str, stamp_ns: int | None = None) -> WearerStateMsg:
     """``stamp_ns``: the stamp in ROS time, where the wearer's own is of another clock."""
     sigma = wearer.sigma_m if np.isfinite(wearer.sigma_m) else 0.0
-    head = PoseWithCovariance(
-        pose=pose_message(wearer.base_T_head), covariance=np.diag([sigma**2] * 3 + [0.0] * 3).ravel()
-    )
+    seen = np.isfinite(wearer.base_T_head).all()
+    pose = pose_message(wearer.base_T_head) if seen else Pose(position=point_message(np.full(3, np.nan)))
+    head = PoseWithCovariance(pose=pose, covariance=np.diag([sigma**2] * 3 + [0.0] * 3).ravel())
     return WearerStateMsg(
         header=header_message(wearer.stamp_ns if stamp_ns is None else stamp_ns, frame_id),
         head=head,
@@ -154,10 +154,17 @@ def wearer_message(wearer: WearerState, frame_id: str, stamp_ns: int | None = No
     )
 
 
-def wearer_from(message: WearerStateMsg) -> WearerState:
+def wearer_from(message: WearerStateMsg, base_frame: str | None = None) -> WearerState:
+    """A head or hand that is not seen is NaN; ConversionError where the frame is not ``base_frame``."""
+    if base_frame is not None and message.header.frame_id != base_frame:
+        raise ConversionError(
+            f"the wearer is given in {message.header.frame_id!r}; this robot's base is {base_frame!r}"
+        )
+    head = message.head.pose
+    unseen = np.isnan(position_from(head.position)).all()
     return WearerState(
         nanoseconds(message.header.stamp),
-        transform_from(message.head.pose),
+        np.full((4, 4), np.nan) if unseen else transform_from(head),
         position_from(message.left_hand),
         position_from(message.right_hand),
         message.hand_sigma_m,

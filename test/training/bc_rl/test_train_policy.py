@@ -7,6 +7,7 @@ import pytest
 import torch
 from demonstrations import TINY, demonstration
 
+from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 from gaze_vlm_ros.training import train_policy
 from gaze_vlm_ros.training.demonstrations.schema import SPLITS
@@ -55,3 +56,30 @@ def test_a_policy_to_begin_from_keeps_what_is_not_trained(demos, tmp_path, monke
     changed = {name.split(".")[0] for name in made if not torch.equal(made[name], before[name])}
     assert changed == {"motion"}
     assert "began from the policy `start`" in (tmp_path / "run" / "policy" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("stage", ["motion_minutes", "sight_minutes"])
+def test_a_hand_that_is_not_trained_needs_a_policy_to_begin_from(demos, tmp_path, stage):
+    plan = train_policy.PolicyTraining((demos,), (demos,), tmp_path / "run", tasks=("PressButton",), **{stage: 0.0})
+    with pytest.raises(GazeVlmError, match="--start"):
+        train_policy.train_policy(plan)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_eye_alone_can_be_trained_on(demos, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_policy, "FoveatedConfig", lambda **given: replace(TINY, **given))
+    start = FoveatedPolicy(TINY)
+    start.save(tmp_path / "start")
+
+    def trained(policy, *_, **__):
+        with torch.no_grad():
+            policy.eye.learnt += 1.0
+        return {"reward": 0.5, "elapsed_s": 61.0}
+
+    monkeypatch.setattr(train_policy, "train_eye", trained)
+    plan = train_policy.PolicyTraining(
+        (tmp_path / "none",), (demos,), tmp_path / "run", tasks=("PressButton",), motion_minutes=0.0, sight_minutes=0.0,
+        follow_steps=0, bc_rl_steps=0, start=tmp_path / "start",
+    )  # fmt: skip
+    made, before = train_policy.train_policy(plan).state_dict(), start.state_dict()
+    assert {name for name in made if not torch.equal(made[name], before[name])} == {"eye.learnt"}
