@@ -55,7 +55,7 @@ def table() -> str:
         nodes |= {node.name: node for node in build(deployment, arguments).nodes}
     parts = [
         "# Parameters of the nodes",
-        "Made by `python -m gaze_vlm_ros.nodes.documentation`; *live* parameters may change while the node runs.",
+        "Made by `python -m gaze_vlm_ros.nodes.documentation`. They are read when a node is configured.",
     ]
     for name, node in sorted(nodes.items()):
         rows = [

@@ -17,13 +17,16 @@ from trajectory_msgs.msg import JointTrajectory
 from gaze_vlm_msgs.action import Assist
 from gaze_vlm_msgs.msg import AssistState, GazeTarget
 from gaze_vlm_ros import types
+from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.nodes import names, qos
+from gaze_vlm_ros.nodes.assist_action import AskedChooser
 from gaze_vlm_ros.nodes.assist_policy_node import AssistPolicyNode
 from gaze_vlm_ros.nodes.conversions.common import stamp_of
 from gaze_vlm_ros.nodes.conversions.images import rgb_message
 from gaze_vlm_ros.nodes.conversions.predictions import target_message
 from gaze_vlm_ros.nodes.conversions.robot import joint_state_message, trajectory_from
-from gaze_vlm_ros.nodes.eye_link import direction_message
+from gaze_vlm_ros.nodes.eye_link import EyeLink, direction_message
+from gaze_vlm_ros.policies.choice import Choice
 from gaze_vlm_ros.policies.foveated import FoveatedConfig, FoveatedPolicy
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.robots.trajectory import sample
@@ -117,6 +120,38 @@ def test_a_thing_that_nobody_has_seen_ends_without_success(lab, monkeypatch):
     result = goal.get_result_async()
     assert spin(arm, result.done, 10.0)
     assert result.result().status == GoalStatus.STATUS_ABORTED and "teapot" in result.result().result.message
+
+
+def test_a_goal_ends_with_the_node_that_works_at_it(lab):
+    node, arm, spin = lab
+    goal, feedback = ask(spin, arm, "mug")
+    result = goal.get_result_async()
+    assert spin(arm, lambda: bool(feedback))
+    assert node.trigger_deactivate().name == "SUCCESS"
+    assert spin(arm, result.done, 10.0)
+    assert result.result().status == GoalStatus.STATUS_ABORTED
+    assert result.result().result.message == "the policy was deactivated" and not node._chooser.asked
+
+
+def test_while_somebody_asks_what_goes_on_is_followed_all_the_same():
+    class Beneath:
+        seen = 0
+
+        def choose(self, now_ns, memory, wearer):
+            self.seen += 1
+            return Choice("bowl", "by itself")
+
+    chooser = AskedChooser(Beneath())
+    chooser.asked = "mug"
+    assert chooser.choose(0, None, None).label == "mug"
+    chooser.asked = ""
+    assert chooser.choose(0, None, None).label == "bowl" and chooser._beneath.seen == 2
+
+
+@pytest.mark.parametrize(("source", "mount"), [("camera", (0.0,) * 6), ("views", (0.1, 0.2, 0.3))])
+def test_an_eye_whose_place_is_not_told_is_named(source, mount):
+    with pytest.raises(GazeVlmError, match="parameter eye_at must be six numbers"):
+        EyeLink(None, source, mount, 15.0, ROBOT.base_frame, lambda _: None)
 
 
 def test_without_joint_states_the_policy_says_so_and_moves_nothing(lab):

@@ -174,6 +174,18 @@ def test_joints_trajectories_and_states_survive():
     assert_same(wearer, robot.wearer_from(wired(robot.wearer_message(wearer, "base"))))
 
 
+def test_a_wearer_whose_head_is_not_seen_keeps_the_hands():
+    wearer = WearerState(STAMP, np.full((4, 4), np.nan), np.full(3, 0.2), np.full(3, np.nan), 0.005)
+    assert_same(wearer, robot.wearer_from(wired(robot.wearer_message(wearer, "base"))))
+
+
+def test_a_wearer_in_another_frame_is_refused_by_name():
+    message = robot.wearer_message(WearerState(STAMP, np.eye(4)), "world")
+    assert robot.wearer_from(message).stamp_ns == STAMP
+    with pytest.raises(common.ConversionError, match="given in 'world'; this robot's base is 'base_link'"):
+        robot.wearer_from(message, "base_link")
+
+
 def test_joint_states_without_velocity_and_with_wrong_lengths():
     assert np.isnan(robot.joint_state_from(JointStateMsg(name=["a"], position=[0.1])).velocity_rad_s).all()
     with pytest.raises(common.ConversionError, match="2 joints with 1 positions"):

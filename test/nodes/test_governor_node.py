@@ -33,7 +33,7 @@ class Surroundings(Node):
 
     def __init__(self):
         super().__init__("surroundings")
-        self.knows_wearer, self.states = False, []
+        self.knows_wearer, self.wearer_frame, self.states = False, ROBOT.base_frame, []
         self.joints = self.create_publisher(JointState, names.JOINT_STATES, qos.SAMPLES)
         self.policy = self.create_publisher(AssistState, names.POLICY_STATE, qos.RESULT)
         self.commands = self.create_publisher(JointTrajectory, names.POLICY_TRAJECTORY, qos.RESULT)
@@ -55,7 +55,7 @@ class Surroundings(Node):
         if self.knows_wearer:
             head = np.eye(4)
             head[:3, 3] = 5.0
-            self.wearer.publish(wearer_message(types.WearerState(now_ns, head), ROBOT.base_frame))
+            self.wearer.publish(wearer_message(types.WearerState(now_ns, head), self.wearer_frame))
 
 
 @pytest.fixture
@@ -104,6 +104,16 @@ def test_with_a_wearer_there_is_nothing_to_add(lab):
     spin(around, seconds=0.5)
     assert arm(*lab) == "armed"
     assert moving(*lab) == "the policy's command passes"
+
+
+def test_a_wearer_given_in_another_frame_lets_nothing_move(lab):
+    around, spin = lab
+    around.knows_wearer, around.wearer_frame = True, "world"
+    assert spin(around, lambda: around.wearer.get_subscription_count() > 0 and around.arm.service_is_ready())
+    spin(around, seconds=0.5)
+    future = around.arm.call_async(Trigger.Request())
+    assert spin(around, future.done) and not future.result().success
+    assert future.result().message.startswith("the wearer's state cannot be used: the wearer is given in 'world'")
 
 
 @pytest.mark.parametrize("lab", ["wearer"], indirect=True)

@@ -19,7 +19,8 @@ from gaze_vlm_ros.geometry.transforms import (
 )  # fmt: skip
 from gaze_vlm_ros.nodes.conversions.images import camera_info_message, float_message
 from gaze_vlm_ros.nodes.surfaces import SURFACES, Seen
-from gaze_vlm_ros.types import CameraModel, GazeSample
+from gaze_vlm_ros.policies.memory import ThingMemory
+from gaze_vlm_ros.types import CameraModel, GazeSample, GazeTarget
 
 STAMP = 10**18
 CAMERA = CameraModel(160, 120, np.array([[120.0, 0, 79.5], [0, 120.0, 59.5], [0, 0, 1]]))
@@ -30,7 +31,8 @@ BASE_T_ROBOT = make_transform(rotation_from_vector(np.array([np.pi, 0.0, 0.0])),
 
 def parameters(**changes):
     pose = [*BASE_T_ROBOT[:3, 3], *quaternion_from_matrix(BASE_T_ROBOT[:3, :3])]
-    usual = {"plane_point_m": (0.0, 0.0, 0.0), "plane_normal": (0.0, 0.0, 1.0), "robot_camera_pose": pose}
+    usual = {"plane_point_m": (0.0, 0.0, 0.0), "plane_normal": (0.0, 0.0, 1.0), "plane_sigma_m": 0.02}
+    usual["robot_camera_pose"] = pose
     return SimpleNamespace(**(usual | changes))
 
 
@@ -68,7 +70,11 @@ def test_every_surface_finds_the_point_on_the_table(name, looking):
     tell(surface, info=camera_info_message(CAMERA, STAMP), depth=depth)
     found = surface.meet(seen)
     np.testing.assert_allclose(found.position_m, point, atol=0.012)
-    assert np.linalg.eigvalsh(found.covariance_m2).min() > -1e-12
+    assert np.linalg.eigvalsh(found.covariance_m2).min() > 1e-9
+    memory = ThingMemory()
+    memory.observe(GazeTarget(STAMP, found.position_m, found.covariance_m2, "mug"))
+    known = memory.find("mug", STAMP)
+    assert known is not None and known.sigma_m < 0.1
     error = found.position_m - point
     assert error @ np.linalg.solve(found.covariance_m2 + 1e-5 * np.eye(3), error) < 9.0
 

@@ -199,6 +199,19 @@ class TestYielding:
         table.run(2.0)
         assert pointed_thing(table.tool, THINGS, max_angle_rad=0.02) == "mug"
 
+    def test_stops_on_its_way_home_where_a_hand_comes_into_it(self, table):
+        table.event = ("pick up", "mug", 0.8)
+        table.run(2.0)
+        table.hand = table.tool[:3, 3] + [0.08, 0.0, -0.03]
+        table.run(0.2)
+        home = table.arm.kinematics.link_points(table.arm.robot.home_rad)[-1]
+        assert np.linalg.norm(home - table.tool[:3, 3]) > 0.05
+        table.hand = home
+        table.run(0.5)
+        before = table.here.position_rad
+        assert table.run(1.0).state.mode is AssistMode.YIELDING
+        np.testing.assert_allclose(table.here.position_rad, before, atol=1e-6)
+
     def test_stops_where_drawing_back_would_come_nearer(self, table):
         table.event = ("pick up", "mug", 0.8)
         table.run(2.0)
@@ -246,6 +259,17 @@ class TestJoints:
         policy = AssistPolicy(AssistSettings(), arm)
         policy.on_joint_state(JointState(0, names or arm.robot.joint_names, position, np.zeros(len(position))))
         assert problem in policy.step(0).state.limited_by
+
+    def test_velocities_that_are_missing_are_named(self, arm):
+        policy = AssistPolicy(AssistSettings(), arm)
+        policy.on_joint_state(JointState(0, arm.robot.joint_names, np.zeros(6), np.full(6, np.nan)))
+        assert "carry no velocity" in policy.step(0).state.limited_by
+
+    def test_what_was_good_once_and_is_broken_now_is_named(self, table):
+        table.joints()
+        broken = JointState(table.now_ns + S, table.arm.robot.joint_names, np.full(6, np.nan), np.zeros(6))
+        table.policy.on_joint_state(broken)
+        assert table.policy.step(table.now_ns + S).state.limited_by == "joint states are not numbers"
 
     def test_more_joints_in_another_order_are_fine(self, table):
         names = ("finger_1", *reversed(table.arm.robot.joint_names))

@@ -78,6 +78,15 @@ class TestAge:
         np.testing.assert_array_equal(memory.find("mug", 2 * S).position_m, [0.4, 0, 0])
 
 
+class TestSurfacesKnownExactly:
+    def test_a_covariance_that_is_flat_to_rounding_is_used(self, memory):
+        flat = np.diag([1e-3, 4e-4, -1e-18])
+        memory.observe(GazeTarget(S, np.array([0.4, 0.0, 0.0]), flat, "mug"))
+        found = memory.find("mug", S)
+        assert found.sigma_m == pytest.approx(np.sqrt(1e-3))
+        assert np.linalg.eigvalsh(found.covariance_m2).min() > 0.0
+
+
 class TestLeftOut:
     @pytest.mark.parametrize(
         "target",

@@ -53,6 +53,18 @@ class TestSeparation:
         bench.armed().run(0.2, GOAL, lambda: bench.wearer([0.5, 0.5, 0.5]))
         assert "no wearer for" in bench.run(0.5, GOAL).reason
 
+    def test_while_it_is_told_in_a_way_that_cannot_be_used_nothing_moves(self, bench):
+        bench.armed()
+        output = bench.run(0.5, GOAL, lambda: bench.governor.refuse_wearer("given in 'world'", bench.now_s))
+        assert output.state is GovernorMode.HOLDING
+        assert output.reason == "the wearer's state cannot be used: given in 'world'"
+        assert bench.run(1.0, GOAL, lambda: bench.wearer([5.0, 5.0, 5.0])).state is GovernorMode.MOVING
+
+    def test_an_impossible_state_holds_the_arm_as_well(self, bench):
+        bench.armed()
+        output = bench.run(0.5, GOAL, lambda: bench.wearer([1e300, 0.0, 0.0]))
+        assert output.state is GovernorMode.HOLDING and "right_hand_m" in output.reason
+
     def test_unseen_hands_forbid_nothing(self, bench):
         bench.armed().run(4.0, GOAL, lambda: bench.wearer((np.nan,) * 3))
         np.testing.assert_allclose(bench.here.position_rad, GOAL, atol=1e-3)

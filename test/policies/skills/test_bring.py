@@ -1,5 +1,7 @@
 """Bringing: what is held goes along, what stands there is left in peace, and the arm goes home."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,7 @@ class Brings(Turns):
 def bench(wearer=True, head_m=1.0):
     table = Table()
     table.skill = table.assist.skill = Brings()
+    table.gripper = 0.4
     if wearer:
         head = np.eye(4)
         head[:3, 3] = [head_m, 0.0, 0.5]
@@ -94,7 +97,19 @@ class TestAssistance:
 
     def test_a_wearer_who_is_not_seen_is_named(self):
         state = bench(wearer=False).run().state
-        assert state.mode is AssistMode.BLOCKED and state.limited_by == "where the wearer is is not known"
+        assert state.mode is AssistMode.BLOCKED and state.limited_by == "where the wearer's head is is not known"
+
+    def test_a_head_that_is_not_seen_is_named(self):
+        table = bench()
+        table.wearer = replace(table.wearer, base_T_head=np.full((4, 4), np.nan))
+        state = table.run().state
+        assert state.mode is AssistMode.BLOCKED and state.limited_by == "where the wearer's head is is not known"
+
+    def test_a_gripper_that_is_not_measured_is_named(self):
+        table = bench()
+        table.gripper = None
+        state = table.run().state
+        assert state.mode is AssistMode.BLOCKED and "how far the gripper is open is not measured" in state.limited_by
 
     def test_a_wearer_too_far_off_is_named(self):
         state = bench(head_m=2.0).run().state
@@ -122,8 +137,7 @@ class TestAssistance:
         table.run()
         table.chooser.label = ""
         assert table.run().state.mode is AssistMode.HELPING and table.assist.opening == 0.0
-        table.assist.on_joint_state = lambda joints: setattr(table.assist, "_joints", joints)
-        table.assist._measured_opening = 0.0  # there was nothing between them
+        table.gripper = 0.0  # there was nothing between them
         assert table.run().state.mode is AssistMode.IDLE and table.assist.opening == 1.0
 
     def test_what_is_held_is_not_dropped_where_joint_states_stay_away_for_a_moment(self):

@@ -42,6 +42,12 @@ def test_ours_survives_leaving_for_lerobots_layout(policy, tmp_path):
     assert config["output_features"] == {"action": {"type": "ACTION", "shape": [7]}}
 
 
+def test_one_that_brings_still_does_after_it_was_exported(tmp_path):
+    config = FoveatedConfig(name="tiny", eye_blocks=1, hand_blocks=1, hand_width=32, helps_by="Bring")
+    export_policy(FoveatedPolicy(config), tmp_path)
+    assert load_skill(tmp_path, ROBOT).brings
+
+
 def test_without_the_eye_ours_says_what_it_needs(policy, tmp_path):
     policy.save(tmp_path)
     skill = load_skill(tmp_path, ROBOT)
@@ -139,6 +145,24 @@ def test_a_policy_of_lerobot_is_fed_and_asked(lerobot, tmp_path):
     np.testing.assert_allclose(skill.joints_at(1.03), np.append(ROBOT.home_rad + 0.125, 1.0), atol=1e-6)
     assert len(lerobot) == 2
     np.testing.assert_allclose(lerobot[0]["observation.environment_state"], [[0.3, 0.0, 0.1]], atol=1e-6)
+
+
+@pytest.mark.parametrize("hertz", [10, 15, 30])
+def test_its_actions_are_used_up_at_their_own_rate(lerobot, tmp_path, hertz):
+    skill = load_skill(written(tmp_path / "act"), ROBOT)
+    skill.reset("mug", np.array([0.3, 0.0, 0.1]))
+    for step in range(3 * hertz):
+        skill.step(None, JOINTS, 5.0 + step / hertz)
+        assert np.isfinite(skill.joints_at(5.0 + step / hertz + 0.03)).all()
+    assert len(lerobot) == pytest.approx(90, abs=3)
+
+
+def test_after_a_pause_it_goes_on_where_it_was(lerobot, tmp_path):
+    skill = load_skill(written(tmp_path / "act"), ROBOT)
+    skill.reset("mug", np.array([0.3, 0.0, 0.1]))
+    for time_s in (1.0, 20.0):
+        skill.step(None, JOINTS, time_s)
+    assert len(lerobot) == 4
 
 
 def feature(kind, *shape):

@@ -7,7 +7,7 @@ import pytest
 
 from gaze_vlm_ros.policies.arm import ArmModel, PointingSettings
 from gaze_vlm_ros.policies.choice import Choice
-from gaze_vlm_ros.policies.skills import Look, Skill, SkillAssist, SkillError, SkillSettings
+from gaze_vlm_ros.policies.skills import Look, RefusedSkill, Skill, SkillAssist, SkillError, SkillSettings
 from gaze_vlm_ros.robots.description import RobotDescription
 from gaze_vlm_ros.types import NS_PER_S, AssistMode, GazeTarget, JointState, WearerState
 
@@ -49,8 +49,16 @@ class Wants:
         return Choice(self.label, f"{self.label or 'nothing'} is wanted.")
 
 
+def fingers_at(opening):
+    """Names and angles of the fingers, as joint states have them."""
+    ranges = [ROBOT.build_spec().compile().joint(name).range for name in ROBOT.gripper_rad]
+    return tuple(ROBOT.gripper_rad), np.array([high - opening * (high - low) for low, high in ranges])
+
+
 class Table:
-    """Everything is as it should be; a test changes one thing. 30 Hz."""
+    """Everything is as it should be; a test changes one thing. 30 Hz. ``gripper``: the measured opening, if it is."""
+
+    gripper: float | None = None
 
     def __init__(self, **settings):
         self.skill, self.chooser = Turns(), Wants()
@@ -61,8 +69,10 @@ class Table:
     def run(self, seconds=0.3):
         for _ in range(round(seconds * 30)):
             self.now_ns += NS_PER_S // 30
-            joints = JointState(self.now_ns, ROBOT.joint_names, self.position, np.zeros(6))
-            self.assist.on_joint_state(joints)
+            self.assist.on_joint_state(JointState(self.now_ns, ROBOT.joint_names, self.position, np.zeros(6)))
+            if self.gripper is not None:
+                names, angles = fingers_at(self.gripper)
+                self.assist.on_joint_state(JointState(self.now_ns, names, angles, np.full(len(names), np.nan)))
             if self.mug_seen:
                 for label in self.labels:
                     target = GazeTarget(self.now_ns, self.mug_m, 1e-5 * np.eye(3), label, frame_id=ROBOT.base_frame)
@@ -104,6 +114,18 @@ class TestWhereAllIsWell:
         table = Table()
         table.run(1.0)
         assert table.assist.opening == 0.25 and table.skill.steps[-1][1][-1] == 0.25
+
+    def test_a_gripper_may_tell_its_opening_by_messages_of_its_own(self):
+        table = Table()
+        table.gripper = 0.75
+        assert table.run(1.0).state.mode is AssistMode.HELPING
+        assert table.skill.steps[-1][1][-1] == pytest.approx(0.75)
+
+    def test_until_it_has_helped_the_gripper_keeps_what_it_holds(self):
+        table = Table()
+        table.chooser.label = ""
+        table.run(1.0)
+        assert table.assist.opening is None and RefusedSkill("why").opening is None
 
     def test_nothing_is_wanted_nothing_is_commanded(self):
         table = Table()

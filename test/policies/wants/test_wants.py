@@ -9,7 +9,13 @@ import pytest
 
 from gaze_vlm_ros.policies.memory import ThingMemory
 from gaze_vlm_ros.policies.wants import Evidence, Want, WantChooser, WantDecision, WantError, WantWeights
-from gaze_vlm_ros.policies.wants.evidence import GAZE_SPANS_S, NOTHING_FEATURES, THING_FEATURES, needed_thing
+from gaze_vlm_ros.policies.wants.evidence import (
+    GAZE_SPANS_S,
+    MOST_TAKEN,
+    NOTHING_FEATURES,
+    THING_FEATURES,
+    needed_thing,
+)
 from gaze_vlm_ros.types import NS_PER_S, GazeTarget, Hypothesis, Prediction, PredictionKind, WearerState
 
 LOOKS = GAZE_SPANS_S.index(1.0) + 3
@@ -53,6 +59,30 @@ class TestEvidence:
         assert level == pytest.approx(1 - math.exp(-1.0), abs=0.02)
         look(evidence, "bowl", 1.02, 2.04)
         assert evidence.features(["mug"])[0][0, LOOKS] == pytest.approx(level * math.exp(-1.0), abs=0.02)
+
+    def test_after_a_long_silence_a_dwell_begins_anew_and_old_looks_have_faded(self):
+        evidence = Evidence()
+        look(evidence, "mug", 0.0, 1.5)
+        evidence.on_look("mug", 20 * NS_PER_S)
+        thing = evidence.features(["mug"])[0][0]
+        assert evidence.dwell_s("mug") == 0.0 and thing[LOOKS] < 0.15
+
+    def test_a_clock_that_was_set_back_is_followed(self):
+        evidence = Evidence()
+        for hour_s in (3600.0, 0.0):
+            look(evidence, "mug" if hour_s else "bowl", hour_s, hour_s + 2.0)
+            evidence.on_prediction(event(hour_s + 2.0, **{"mug" if hour_s else "bowl": 0.9}))
+            evidence.on_hands(np.ones((2, 3)), round((hour_s + 2.0) * NS_PER_S))
+        things, nothing = evidence.features(["mug", "bowl"])
+        assert things[0, LOOKS] == 0.0 and things[1, LOOKS] > 0.8 and things[1, 0] > things[0, 0]
+        assert evidence.prediction_ns == 2 * NS_PER_S and np.isfinite(nothing).all()
+
+    def test_so_many_things_taken_are_remembered_and_no_more(self):
+        evidence = Evidence()
+        for number in range(40):
+            for time_s in (number, number + 0.5):
+                evidence.on_things(("bowl", "mug"), ("bowl", "mug")[number % 2], round(time_s * NS_PER_S))
+        assert len(evidence._taken) == MOST_TAKEN
 
     def test_a_gap_without_samples_counts_for_little(self):
         evidence = Evidence()
