@@ -17,7 +17,7 @@ _TRIES = 60
 def move_aside(environment: TaskEnvironment, rng: np.random.Generator) -> bool:
     """Puts the thing asked for 8 to 12 cm elsewhere on the arc, as far from all others as one of some tries allows.
 
-    False, and nothing happens, where the hand already touches it.
+    False, and nothing happens, where the hand already touches it or no place fits.
     """
     episode = environment.episode
     world, name = episode.world, episode.config.name
@@ -40,6 +40,8 @@ def move_aside(environment: TaskEnvironment, rng: np.random.Generator) -> bool:
         room = min((float(np.linalg.norm((there - other)[:2])) for other in others), default=1.0)
         if room > best:
             best, offset = room, way
+    if best < 0.0:
+        return False
     world.displace(body, offset)
     return True
 
