@@ -151,7 +151,8 @@ class _Round:
         decision = assist.step(now_ns)
         if decision.trajectory is not None:
             kitchen.set_joint_trajectory(decision.trajectory)
-        kitchen.open_gripper(assist.opening)
+        if assist.opening is not None:
+            kitchen.open_gripper(assist.opening)
         kitchen.advance(1.0 / HAND_HZ)
         return decision.state.limited_by if decision.state.mode is not AssistMode.HELPING else ""
 

@@ -15,9 +15,10 @@ from trajectory_msgs.msg import JointTrajectory
 from gaze_vlm_msgs.msg import AssistState, GazeSample, GovernorState, Prediction, WearerState
 from gaze_vlm_ros.nodes import names, qos
 from gaze_vlm_ros.nodes.base import ManagedNode
-from gaze_vlm_ros.nodes.conversions.common import ConversionError, stamp_of
+from gaze_vlm_ros.nodes.conversions.common import stamp_of
 from gaze_vlm_ros.nodes.conversions.gaze import gaze_from
 from gaze_vlm_ros.nodes.conversions.robot import (
+    frame_problem,
     governor_state_message,
     joint_state_from,
     trajectory_from,
@@ -119,9 +120,8 @@ class GovernorNode(ManagedNode):
             return {}
         gap, self._largest_gap_s = self._largest_gap_s, 0.0
         return {
-            "governor": f"{self.governor.state.value}: {self.governor.reason}",
-            "longest tick [ms]": f"{gap * 1e3:.0f}",
-        }
+            "governor": f"{self.governor.state.value}: {self.governor.reason}", "longest tick [ms]": f"{gap * 1e3:.0f}"
+        }  # fmt: skip
 
     # --- inputs
 
@@ -140,12 +140,8 @@ class GovernorNode(ManagedNode):
             self._complain(self.governor.joint_state(arm, time.monotonic(), self.now_ns()))
 
     def _on_wearer(self, message: WearerState) -> None:
-        try:
-            wearer = wearer_from(message, self._base)
-        except ConversionError as error:
-            self.governor.refuse_wearer(str(error), time.monotonic())
-            raise
-        self._complain(self.governor.wearer(wearer, time.monotonic(), self.now_ns()))
+        problem = frame_problem(message, self._base)
+        self._complain(self.governor.wearer(wearer_from(message), time.monotonic(), self.now_ns(), problem))
 
     def _on_command(self, message: JointTrajectory) -> None:
         """The first command after a tick is answered at once, for the next tick may be ``tick_s`` away."""

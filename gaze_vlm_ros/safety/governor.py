@@ -112,20 +112,17 @@ class Governor:
             self.heard(Input.JOINT_STATES, now_s)
         return problem
 
-    def wearer(self, wearer: WearerState, now_s: float, ros_ns: int) -> str:
-        """Takes in the wearer's state, which from then on must stay fresh; returns why not, or ""."""
+    def wearer(self, wearer: WearerState, now_s: float, ros_ns: int, problem: str = "") -> str:
+        """Takes in the wearer's state, if there is no ``problem`` with it; from then on it must stay fresh. Returns why
+        not, or "". While what is said cannot be used and nothing better was heard, nothing moves."""
         oldest_s = self.settings.deadlines.wearer_s
-        problem = self._stamp_problem(wearer.stamp_ns, ros_ns, oldest_s) or checks.wearer_problem(wearer)
+        problem = problem or self._stamp_problem(wearer.stamp_ns, ros_ns, oldest_s) or checks.wearer_problem(wearer)
         if problem:
-            self.refuse_wearer(problem, now_s)
+            self._refused_wearer = problem, now_s
         else:
             self._wearer = wearer
             self.heard(Input.WEARER, now_s)
         return problem
-
-    def refuse_wearer(self, problem: str, now_s: float) -> None:
-        """What is said of the wearer cannot be used: while that goes on and nothing better was heard, nothing moves."""
-        self._refused_wearer = problem, now_s
 
     def command(self, command: JointTrajectory, now_s: float, ros_ns: int) -> str:
         """Takes in what the policy wants, to be followed until ``policy_s`` from now; returns why not, or "".

@@ -57,11 +57,11 @@ class Bench:
         command = JointTrajectory(stamp_ns, names, position, velocity, np.asarray(times, float))
         return self.governor.command(command, self.now_s, self.ros_ns)
 
-    def wearer(self, right_hand, head=(np.nan,) * 3, sigma_m=0.0) -> str:
+    def wearer(self, right_hand, head=(np.nan,) * 3, sigma_m=0.0, problem="") -> str:
         pose = np.eye(4)
         pose[:3, 3] = head
         state = WearerState(self.ros_ns, pose, right_hand_m=np.asarray(right_hand, float), sigma_m=sigma_m)
-        return self.governor.wearer(state, self.now_s, self.ros_ns)
+        return self.governor.wearer(state, self.now_s, self.ros_ns, problem)
 
     def follow(self, seconds: float) -> None:
         """Lets time pass; the controller follows the last horizon."""

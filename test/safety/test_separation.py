@@ -55,7 +55,7 @@ class TestSeparation:
 
     def test_while_it_is_told_in_a_way_that_cannot_be_used_nothing_moves(self, bench):
         bench.armed()
-        output = bench.run(0.5, GOAL, lambda: bench.governor.refuse_wearer("given in 'world'", bench.now_s))
+        output = bench.run(0.5, GOAL, lambda: bench.wearer([0.5, 0.5, 0.5], problem="given in 'world'"))
         assert output.state is GovernorMode.HOLDING
         assert output.reason == "the wearer's state cannot be used: given in 'world'"
         assert bench.run(1.0, GOAL, lambda: bench.wearer([5.0, 5.0, 5.0])).state is GovernorMode.MOVING

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 from gaze_vlm_ros.progress import Progress
@@ -16,13 +17,15 @@ from gaze_vlm_ros.training.bc_rl.baselines_env import TokenEnv
 from gaze_vlm_ros.training.bc_rl.looking import gym_settings, looking_scores
 from gaze_vlm_ros.training.bc_rl.ppo import BcPPO
 from gaze_vlm_ros.training.bc_rl.settings import EyeSettings
+from gaze_vlm_ros.training.best import BestWeights
 from gaze_vlm_ros.training.chart import draw_chart
 from gaze_vlm_ros.training.eye_gym.footage import Footage
 from gaze_vlm_ros.training.eye_gym.gym import EyeGym
-from gaze_vlm_ros.training.run_state import Curve, Position, load_state, save_state
+from gaze_vlm_ros.training.run_state import Curve, Position, load_state, save_state, trained
 
-EVALUATIONS = 6
+EVALUATIONS = 12
 _SAVE_EVERY_S = 30.0
+_LEAST = "what is to be least"
 
 
 def train_eye(
@@ -35,7 +38,9 @@ def train_eye(
     make: type[BcPPO] = BcPPO,
     accelerator: Accelerator | None = None,
 ) -> dict[str, float]:
-    """Trains ``policy``'s eye, and with imitation its hand, and returns the last validation scores and ``elapsed_s``.
+    """Trains ``policy``'s eye, and with imitation its hand, and returns the best validation scores and ``elapsed_s``.
+
+    Reinforcement does not only go up: the weights of the best of EVALUATIONS are those that stay.
 
     A run that was killed and is called again with the same arguments goes on where ``folder`` says and ends in the
     same weights: iteration k draws from the seed and k alone. Of several processes (``accelerator``) the first one
@@ -52,18 +57,19 @@ def train_eye(
     if not position.step:
         policy.eye.forget_values()
     curve = Curve(folder / "curve.csv", position.step)
+    best = BestWeights(folder, policy, _LEAST, position.step > 0) if writes else None
     board = _board(folder) if writes else None
     began, before, saved = time.monotonic(), position.elapsed_s, time.monotonic()
-    scores: dict[str, float] = {}
     elapsed_s = before
     with Progress() as bar:
         line = bar.add_task(folder.name, total=settings.iterations, completed=position.step)
         while ppo.iteration < settings.iterations:
             row = {"step": float(ppo.iteration + 1), **ppo.iterate()}
             every = max(1, settings.iterations // EVALUATIONS)
-            if writes and (ppo.iteration % every == 0 or ppo.iteration == settings.iterations):
+            if best and (ppo.iteration % every == 0 or ppo.iteration == settings.iterations):
                 scores = looking_scores(policy, validation, settings)
                 row |= {f"validation_{name}": value for name, value in scores.items()}
+                best.offer({_LEAST: scores.get("path_cm", -scores["reward"])})
             row["elapsed_s"] = elapsed_s = before + time.monotonic() - began
             curve.add(row)
             for name, value in row.items() if board else ():
@@ -77,8 +83,12 @@ def train_eye(
                 save_state(state, policy, ppo.policy.optimizer, position)
                 saved = time.monotonic()
     if writes:
+        best.restore()
         draw_chart(curve, folder / "curve.png")
-    return (scores or looking_scores(policy, validation, settings)) | {"elapsed_s": elapsed_s}
+    if accelerator:
+        for _, parameter in trained(policy):
+            broadcast(parameter.data)
+    return looking_scores(policy, validation, settings) | {"elapsed_s": elapsed_s}
 
 
 def _counts(ppo: BcPPO) -> list[float]:

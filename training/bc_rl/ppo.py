@@ -143,7 +143,8 @@ class BcPPO(PPO):
         gain = torch.min(batch["advantages"] * ratio, batch["advantages"] * clipped).mean()
         value = nn.functional.mse_loss(values, batch["returns"])
         loss = -gain + self.settings.value_weight * value - self.ent_coef * entropy.mean()
-        if guide := self.settings.guide * max(2.0 * self._current_progress_remaining - 1.0, 0.0):
+        fading = self.settings.guide * (2.0 * self._current_progress_remaining - 1.0)
+        if guide := max(fading, self.settings.guide_last):
             loss = loss - guide * self.policy.log_prob_of(wise_actions(batch["direction"], batch["towards"])).mean()
         with torch.no_grad():
             change = log_prob - batch["log_probs"]

@@ -30,7 +30,8 @@ class EyeSettings:
     still; a minibatch is a share of the environments with whole episodes, ``epochs`` times. ``reward`` "search" is
     visual search in stills, "follow" asks to look where the expert will work, "path" and "joint" how well the hand
     predicts. ``entropy`` falls to ``entropy_last`` over the last fifth. ``guide`` weighs imitation of an eye that knows
-    the way, which fades over the first half.
+    the way, which falls to ``guide_last`` over the first half: without any, an eye that finds all may still drift
+    away to where there is no reward to lead it back.
     """
 
     steps: int = 200_000
@@ -53,6 +54,7 @@ class EyeSettings:
     weight_decay: float = 0.01
     imitation: float = 1.0
     guide: float = 0.0
+    guide_last: float = 0.0
     seed: int = 0
     as_released: AsReleased = field(default_factory=AsReleased)
 
@@ -80,6 +82,7 @@ class EyeSettings:
             "entropy": 0.02,
             "imitation": 0.0,
             "guide": 1.0,
+            "guide_last": 0.05,
         }
         return cls(**values | changes)
 

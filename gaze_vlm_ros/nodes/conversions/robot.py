@@ -154,12 +154,16 @@ def wearer_message(wearer: WearerState, frame_id: str, stamp_ns: int | None = No
     )
 
 
+def frame_problem(message: WearerStateMsg, base_frame: str) -> str:
+    """Why a wearer's state is of no use to the robot with that base; "" for nothing."""
+    given = message.header.frame_id
+    return "" if given == base_frame else f"the wearer is given in {given!r}; this robot's base is {base_frame!r}"
+
+
 def wearer_from(message: WearerStateMsg, base_frame: str | None = None) -> WearerState:
     """A head or hand that is not seen is NaN; ConversionError where the frame is not ``base_frame``."""
-    if base_frame is not None and message.header.frame_id != base_frame:
-        raise ConversionError(
-            f"the wearer is given in {message.header.frame_id!r}; this robot's base is {base_frame!r}"
-        )
+    if base_frame is not None and (problem := frame_problem(message, base_frame)):
+        raise ConversionError(problem)
     head = message.head.pose
     unseen = np.isnan(position_from(head.position)).all()
     return WearerState(

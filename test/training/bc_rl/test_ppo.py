@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -81,7 +82,8 @@ def test_a_killed_run_ends_in_the_same_weights(tmp_path, monkeypatch):
     settings = EyeSettings.bc_rl(**SMALL, steps=4 * 32)
     shown = list(footage())
     monkeypatch.setattr(eye_training, "_SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(eye_training, "looking_scores", lambda *_: {})
+    better = count()
+    monkeypatch.setattr(eye_training, "looking_scores", lambda *_: {"reward": float(next(better))})
     straight = tiny()
     train_eye(straight, shown, shown, settings, tmp_path / "straight")
 
@@ -129,6 +131,21 @@ def test_the_wise_action_goes_where_the_thing_is_and_stays_there():
     actions = wise_actions(torch.tensor(here), torch.tensor(there))
     turns = np.degrees(EYE_ACTIONS_RAD[actions.numpy()])
     np.testing.assert_allclose(turns, [[10.0, 0.0], [0.0, -3.0], [0.0, 0.0]], atol=1e-6)
+
+
+def test_what_stays_is_the_best_eye_not_the_last(tmp_path, monkeypatch):
+    seen, shown = [], list(footage())
+
+    def worse(policy, *_):
+        seen.append({name: tensor.clone() for name, tensor in policy.state_dict().items()})
+        return {"reward": 1.0 / len(seen)}
+
+    monkeypatch.setattr(eye_training, "looking_scores", worse)
+    policy = tiny()
+    train_eye(policy, shown, shown, EyeSettings.search(**SMALL, steps=4 * 32), tmp_path)
+    assert len(seen) > 3 and not torch.equal(seen[0]["eye.actor.1.weight"], seen[2]["eye.actor.1.weight"])
+    for name, tensor in policy.state_dict().items():
+        torch.testing.assert_close(tensor, seen[0][name], atol=0, rtol=0)
 
 
 def test_a_guided_eye_learns_what_an_unguided_one_has_not_found_yet():
