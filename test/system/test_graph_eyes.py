@@ -59,8 +59,8 @@ def valid_samples(run):
 
 
 def rate_hz(run):
-    """Of gaze samples, by their stamps: what the machine manages to draw beside everything else."""
-    stamps_ns = [stamp_of(message) for message in run.watcher.heard[names.GAZE_SAMPLE]]
+    """Of the simulator's truth, by its stamps: what the machine manages to draw, whatever is made of the pictures."""
+    stamps_ns = [stamp_of(message) for message in run.watcher.heard[names.SIM_TRUTH]]
     return len(stamps_ns) / max((max(stamps_ns) - min(stamps_ns)) * 1e-9, 1e-3)
 
 
