@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import theilslopes
+from scipy.stats import chi2, theilslopes
 
 Z_95 = 1.959963984540054
 """Standard normal quantile at 0.975."""
@@ -55,6 +55,18 @@ def wilson(successes: int, n: int) -> Estimate:
 def wilson_of(outcomes: Sequence[bool]) -> Estimate:
     """:func:`wilson` of a sequence of successes and failures."""
     return wilson(sum(map(bool, outcomes)), len(outcomes))
+
+
+def poisson_rate(events: int, exposure: float) -> Estimate:
+    """``events`` per unit of ``exposure`` with the exact interval of a Poisson count (Garwood 1936); ``n`` is the number
+    of events. Without exposure there is no value."""
+    if events < 0 or exposure < 0.0:
+        raise ValueError(f"events and exposure must not be negative, got {events} in {exposure}")
+    if not exposure:
+        return NO_CASES
+    low = float(chi2.ppf(0.025, 2 * events)) / 2 if events else 0.0
+    high = float(chi2.ppf(0.975, 2 * events + 2)) / 2
+    return Estimate(events / exposure, events, low / exposure, high / exposure)
 
 
 def cluster_bootstrap(

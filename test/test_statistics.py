@@ -3,7 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from gaze_vlm_ros.statistics import cluster_bootstrap, clustered_rate, paired_bootstrap, trend, wilson, wilson_of
+from gaze_vlm_ros.statistics import (
+    cluster_bootstrap,
+    clustered_rate,
+    paired_bootstrap,
+    poisson_rate,
+    trend,
+    wilson,
+    wilson_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +48,23 @@ def test_wilson_refuses_more_successes_than_cases():
 
 def test_wilson_of_counts_true():
     assert wilson_of([True, False, True]) == wilson(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("events", "low", "high"),
+    # Garwood 1936, Biometrika 28:437: exact 95 % limits of a Poisson mean.
+    [(0, 0.0, 3.6889), (2, 0.2422, 7.2247), (10, 4.7954, 18.3904)],
+)
+def test_a_count_has_the_exact_interval(events, low, high):
+    estimate = poisson_rate(events, 8.0)
+    assert estimate.value == events / 8.0
+    assert (8.0 * estimate.low, 8.0 * estimate.high) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_without_time_there_is_no_rate():
+    assert poisson_rate(0, 0.0).value is None
+    with pytest.raises(ValueError, match="must not be negative"):
+        poisson_rate(-1, 8.0)
 
 
 def test_bootstrap_of_independent_cases_agrees_with_the_normal_interval():

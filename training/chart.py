@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
@@ -28,9 +29,11 @@ def _panel(title: str, steps: list[float], values: list[float]) -> np.ndarray:
     panel = np.full((PANEL_HEIGHT, PANEL_WIDTH, 3), 255, np.uint8)
     left, right, top, bottom = MARGIN, PANEL_WIDTH - 12, 28, PANEL_HEIGHT - 28
     cv2.rectangle(panel, (left, top), (right, bottom), FRAME)
+    finite = [(step, value) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
+    steps, values = zip(*finite, strict=True) if finite else ((0.0,), (0.0,))
     low, high = min(values), max(values)
     high = high if high > low else low + 1.0
-    x = np.interp(steps, [0, max(steps)], [left, right])
+    x = np.interp(steps, [0, max(*steps, 1.0)], [left, right])
     y = np.interp(values, [low, high], [bottom, top])
     cv2.polylines(panel, [np.stack([x, y], 1).round().astype(np.int32)], False, LINE, 1, cv2.LINE_AA)
     for text, at in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from dataclasses import dataclass
@@ -113,6 +114,14 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, setti
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{path} does not hold the state of this run ({error}); {remedy}") from None
     return Position(step, float(metadata["elapsed_s"]), settings, metadata.get("data", ""))
+
+
+def weights_digest(model: nn.Module) -> str:
+    """sha256 of all weights and buffers: what a stage of training begins from, which a resumed one has to share."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:

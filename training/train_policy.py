@@ -12,7 +12,6 @@ A stage that was killed goes on where it was; a finished one is not repeated.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -32,13 +31,13 @@ from gaze_vlm_ros.training.bc_rl.policy_card import write_card
 from gaze_vlm_ros.training.bc_rl.settings import AsReleased, EyeSettings
 from gaze_vlm_ros.training.command import run_command, say
 from gaze_vlm_ros.training.demonstrations.bring import BRING
-from gaze_vlm_ros.training.demonstrations.motion_set import demonstration_paths, load_motions
+from gaze_vlm_ros.training.demonstrations.motion_set import demonstration_paths, demonstrations_digest, load_motions
 from gaze_vlm_ros.training.demonstrations.sight_set import load_sights
 from gaze_vlm_ros.training.eye_gym.footage import load_footage
 from gaze_vlm_ros.training.provenance import Stage, save_stages
 
 MINUTES = "how long that stage lasts; 0 for none (default %(default)s)"
-STEPS = "of that phase of the eye, all environments together; 0 for none (default %(default)s)"
+STEPS = "of that phase of the eye, all environments of a process together; 0 for none (default %(default)s)"
 _PATIENCE = timedelta(hours=12)
 """How long processes wait for the one that trains the hand."""
 
@@ -117,7 +116,7 @@ def _sight(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
     paths = _recorded(plan, (*plan.demos, *plan.stills))
     looks = [load_sights(paths[split], plan.out / "looks", split, plan.seed) for split in paths]
     loop = replace(SIGHT_LOOP, minutes=plan.sight_minutes, seed=plan.seed, clock=plan.clock)
-    digest = data_digest(paths["train"])
+    digest = demonstrations_digest(paths["train"])
     position = train_sight(policy, *looks, loop, plan.out / "sight", about={"data": digest})
     return Stage("hand sight", position.step, position.elapsed_s, plan.seed, digest, len(paths["train"]))
 
@@ -146,7 +145,7 @@ def _eye(policy: FoveatedPolicy, plan: PolicyTraining, accelerator: Accelerator 
             # Where nothing but demonstrations plays, the eye forgets how to search.
             paths = {split: _evenly(plan, split) for split in paths}
         footage = [load_footage(paths[split], policy.config) for split in paths]
-        digest = data_digest(paths["train"])
+        digest = demonstrations_digest(paths["train"])
         folder = plan.out / name.replace(" ", "_").replace("-", "_")
         scores = train_eye(policy, *footage, settings, folder, {"data": digest}, accelerator=accelerator)
         took_s, count = scores.pop("elapsed_s"), len(paths["train"])
@@ -169,14 +168,6 @@ def _evenly(plan: PolicyTraining, split: str) -> list[Path]:
         for folders in (plan.demos, plan.stills)
     )
     return played + still[:: max(1, -(-len(still) // len(played)))]
-
-
-def data_digest(paths: list[Path]) -> str:
-    """Of the names and sizes of stored demonstrations, which their seeds and options determine."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
-    return digest.hexdigest()
 
 
 def main(arguments: list[str] | None = None) -> int:

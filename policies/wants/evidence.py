@@ -74,7 +74,7 @@ class Evidence:
         self._gaze: dict[float, dict[str, float]] = {span: {} for span in GAZE_SPANS_S}
         self._gaze_ns: int | None = None
         self._dwell: tuple[str, int, int] = ("", 0, -NS_PER_S)
-        self._hands: tuple[np.ndarray, int] | None = None
+        self._hands_m, self._hands_ns = np.full((2, 3), np.nan), None
         self._rest = 1.0
 
     def on_prediction(self, prediction: Prediction) -> None:
@@ -109,19 +109,23 @@ class Evidence:
             self._dwell = label, stamp_ns, stamp_ns
 
     def on_hands(self, hands_m: np.ndarray, stamp_ns: int) -> None:
-        """Where the hands are, (2, 3), NaN where unseen; one older than the latest changes nothing."""
-        elapsed_s = _passed_s(self._hands[1] if self._hands else None, stamp_ns)
+        """Where the hands are, (2, 3), NaN where unseen; one older than the latest changes nothing. A hand that comes
+        into view elsewhere has moved, and while none is seen nobody knows that they rest."""
+        elapsed_s = _passed_s(self._hands_ns, stamp_ns)
         if elapsed_s <= 0.0:
             return
+        seen = np.isfinite(hands_m).all(axis=1)
         if math.isfinite(elapsed_s):
-            way = np.linalg.norm(hands_m - self._hands[0], axis=1)
-            moves = bool((way > MOVING_M_S * elapsed_s).any())
-            self._rest = 0.0 if moves else 1.0 - (1.0 - self._rest) * math.exp(-elapsed_s / REST_SPAN_S)
-        self._hands = np.array(hands_m, dtype=float), stamp_ns
+            moves = (np.linalg.norm(hands_m - self._hands_m, axis=1) > MOVING_M_S * elapsed_s).any()
+            level = float(seen.any())
+            self._rest = 0.0 if moves else level - (level - self._rest) * math.exp(-elapsed_s / REST_SPAN_S)
+        elif not seen.any():
+            self._rest = 0.0
+        self._hands_m, self._hands_ns = np.where(seen[:, None], hands_m, self._hands_m), stamp_ns
 
     @property
     def hands_rest_s(self) -> float:
-        """For how long [s] the hands have been at rest."""
+        """For how long [s] the hands have been seen at rest."""
         return REST_SPAN_S * -math.log(max(1.0 - self._rest, 1e-9))
 
     def on_things(self, present: Sequence[str], at_hand: str, stamp_ns: int) -> None:

@@ -43,7 +43,7 @@ class Wanted:
 @dataclass
 class Start:
     """The robot set out for ``thing`` by itself. ``right``: it was what the wearer would lack next. ``asked``: the
-    wearer was asking for it already. ``delivered``: it got there."""
+    wearer was asking for it already. ``delivered``: it was set down within the wearer's reach on this very way."""
 
     thing: str
     time_s: float
@@ -94,6 +94,7 @@ class Episode:
         self._ordered = ""
         self._asked_s = self._alone_until_s = np.inf
         self._engaged, self._delivered = "", 0
+        self._way: Start | None = None
 
     def play(self) -> Outcome:
         kitchen, settings = self.kitchen, self.settings
@@ -212,14 +213,17 @@ class Episode:
         return thing if thing in candidates else ""
 
     def _note_start(self, now_s: float) -> None:
+        """The way that the robot is on by itself, if any: it begins, and what it set down, if it did, is noted."""
         engaged, kitchen = self.porter.engaged, self.kitchen
+        if self.porter.delivered > self._delivered and self._way is not None:
+            self._way.delivered = kitchen.in_reach(self._way.thing)
+        self._delivered = self.porter.delivered
+        if engaged != self._engaged:
+            self._way = None
         if engaged and engaged not in (self._engaged, self._ordered):
             wants = self.outcome.wants
             asked = bool(kitchen.wearer.want) and wants[-1].by == "request" and wants[-1].thing == engaged
             right = kitchen.next_wanted() == engaged
-            self.outcome.starts.append(Start(engaged, now_s, kitchen.wearer.finished, right, asked))
-        if self.porter.delivered > self._delivered:
-            self._delivered = self.porter.delivered
-            for start in self.outcome.starts[-1:]:
-                start.delivered = start.thing == self.porter.label
+            self._way = Start(engaged, now_s, kitchen.wearer.finished, right, asked)
+            self.outcome.starts.append(self._way)
         self._engaged = engaged

@@ -22,8 +22,9 @@ CONDITIONS = (NO_ROBOT, ON_REQUEST, RGB, GAZE, TRUTH, SHUFFLED)
 PREDICTED = (RGB, GAZE, SHUFFLED)
 _CODE = (
     *(f"sim/{room}" for room in ("assistance", "devices", "eyes", "intentions", "kitchen", "things", "wearer", "*.py")),
-    "policies/wants", "policies/experts/reach.py", "gaze_vlm_ros/language", "gaze_vlm_ros/robots",
-    "gaze_vlm_ros/vlm/*.py",
+    "policies/wants", "policies/wants/fitted/habits.safetensors", "policies/fresh.py", "policies/experts/reach.py",
+    "gaze_vlm_ros/language", "gaze_vlm_ros/geometry", "gaze_vlm_ros/types.py", "gaze_vlm_ros/robots",
+    "gaze_vlm_ros/robots/data/*/robot.yaml", "gaze_vlm_ros/vlm/*.py", "gaze_vlm_ros/vlm/wrap",
     *(f"training/assist_study/{name}.py" for name in ("episode", "log", "path", "porter", "senses")),
 )  # fmt: skip
 """What the outcome of a run depends on."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gaze_vlm_ros.statistics import Estimate, paired_bootstrap, wilson
+from gaze_vlm_ros.statistics import Estimate, clustered_rate, paired_bootstrap, poisson_rate
 from gaze_vlm_ros.training.assist_study.episode import Outcome
 from gaze_vlm_ros.training.assist_study.settings import GAZE, ON_REQUEST, PREDICTED, RGB, TRUTH, Run
 
@@ -46,20 +46,35 @@ def figures(outcomes: Mapping[Run, Outcome], request_s: float) -> dict:
 def quality(goals: Sequence[Outcome], idle: Sequence[Outcome]) -> dict:
     """``coverage``: share of wants that a prediction served before the wearer had to ask. ``wrong_share``: share of the
     wearers' steps in which the robot set out for something that was not wanted next. ``midas_per_min``: how often it
-    set out while the wearer wanted nothing."""
-    served = sum(start.right and start.delivered and not start.asked for one in goals for start in one.starts)
-    asked = sum(want.by != "prediction" for one in goals for want in one.wants)
-    steps = sum(one.steps for one in goals)
-    wrong = sum(len({start.step for start in one.starts if not start.right}) for one in goals)
+    set out while the wearer wanted nothing. Shares are resampled by wearers, false starts are counts."""
+    wants, steps = [_wants(one) for one in goals], [_steps(one) for one in goals]
     minutes = sum(one.time_s for one in idle) / 60.0
-    false_starts = sum(len(one.starts) for one in idle)
+    false_starts = poisson_rate(sum(len(one.starts) for one in idle), minutes)
     return {
-        "coverage": wilson(served, served + asked).as_dict(),
-        "wrong_share": wilson(wrong, steps).as_dict(),
-        "midas_per_min": false_starts / minutes if minutes else None,
+        "coverage": _of_wearers(wants).as_dict(),
+        "wrong_share": _of_wearers(steps).as_dict(),
+        "midas_per_min": false_starts.value,
+        "midas_ci95": false_starts.as_dict()["ci95"],
         "idle_minutes": minutes,
         "unfinished": sum(not one.finished for one in goals),
     }
+
+
+def _wants(goal: Outcome) -> list[bool]:
+    """Served before it was asked for: of every want."""
+    served = sum(start.right and start.delivered and not start.asked for start in goal.starts)
+    return [True] * served + [False] * sum(want.by != "prediction" for want in goal.wants)
+
+
+def _steps(goal: Outcome) -> list[bool]:
+    """Set out for something else: of every step, and of the one in which an unfinished run ended."""
+    wrong = {start.step for start in goal.starts if not start.right}
+    return [step in wrong for step in range(goal.steps + (not goal.finished))]
+
+
+def _of_wearers(outcomes: Sequence[Sequence[bool]]) -> Estimate:
+    clusters = [number for number, one in enumerate(outcomes) for _ in one]
+    return clustered_rate([outcome for one in outcomes for outcome in one], clusters)
 
 
 def ratio(above: np.ndarray, below: np.ndarray, draws: int = _DRAWS, seed: int = 0) -> Estimate:
@@ -94,7 +109,7 @@ def page(told: Sequence[dict]) -> str:
         for name, entry in one["conditions"].items():
             cells = [_share(entry.get(key)) for key in ("shorter", "share_of_truth", "coverage", "wrong_share")]
             midas = entry.get("midas_per_min")
-            cells.append("-" if midas is None else f"{midas:.2f}")
+            cells.append("-" if midas is None else "{:.2f} [{:.2f}, {:.2f}]".format(midas, *entry["midas_ci95"]))
             lines.append(f"| {name} | {entry['time_s']:.1f} | " + " | ".join(cells) + " |")
         if gain := one.get("gaze_over_rgb_s"):
             lines += ["", f"Gaze is faster than RGB by {_seconds(gain)}."]

@@ -14,18 +14,19 @@ from accelerate.utils import broadcast
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.training.bc_rl.baselines_env import TokenEnv
-from gaze_vlm_ros.training.bc_rl.looking import gym_settings, looking_scores
+from gaze_vlm_ros.training.bc_rl.looking import EPISODES, gym_settings, looking_scores
 from gaze_vlm_ros.training.bc_rl.ppo import BcPPO
 from gaze_vlm_ros.training.bc_rl.settings import EyeSettings
 from gaze_vlm_ros.training.best import BestWeights
 from gaze_vlm_ros.training.chart import draw_chart
 from gaze_vlm_ros.training.eye_gym.footage import Footage
 from gaze_vlm_ros.training.eye_gym.gym import EyeGym
-from gaze_vlm_ros.training.run_state import Curve, Position, load_state, save_state, trained
+from gaze_vlm_ros.training.run_state import Curve, Position, load_state, save_state, trained, weights_digest
 
 EVALUATIONS = 12
 _SAVE_EVERY_S = 30.0
 _LEAST = "what is to be least"
+_JUDGED_SEED = 4321
 
 
 def train_eye(
@@ -38,9 +39,10 @@ def train_eye(
     make: type[BcPPO] = BcPPO,
     accelerator: Accelerator | None = None,
 ) -> dict[str, float]:
-    """Trains ``policy``'s eye, and with imitation its hand, and returns the best validation scores and ``elapsed_s``.
+    """Trains ``policy``'s eye, and with imitation its hand, and returns validation scores and ``elapsed_s``.
 
-    Reinforcement does not only go up: the weights of the best of EVALUATIONS are those that stay.
+    Reinforcement does not only go up: the weights of the best of EVALUATIONS are those that stay. The scores are of
+    other episodes than those by which the best were chosen.
 
     A run that was killed and is called again with the same arguments goes on where ``folder`` says and ends in the
     same weights: iteration k draws from the seed and k alone. Of several processes (``accelerator``) the first one
@@ -50,7 +52,8 @@ def train_eye(
     gym = EyeGym(training, settings.environments, policy.config, gym_settings(settings))
     ppo = make(TokenEnv(gym, policy, settings.reward), policy, settings, accelerator)
     writes = accelerator is None or accelerator.is_main_process
-    signature = json.dumps({**asdict(settings), **(about or {})}, sort_keys=True, default=str)
+    told = {**asdict(settings), **(about or {}), "begins_from": weights_digest(policy)}
+    signature = json.dumps(told, sort_keys=True, default=str)
     state = folder / "state.safetensors"
     position = load_state(state, policy, ppo.policy.optimizer, signature)
     _restore_counts(ppo, position)
@@ -88,7 +91,7 @@ def train_eye(
     if accelerator:
         for _, parameter in trained(policy):
             broadcast(parameter.data)
-    return looking_scores(policy, validation, settings) | {"elapsed_s": elapsed_s}
+    return looking_scores(policy, validation, settings, 2 * EPISODES, _JUDGED_SEED) | {"elapsed_s": elapsed_s}
 
 
 def _counts(ppo: BcPPO) -> list[float]:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 from gaze_vlm_ros.training.demonstrations.motion_set import MotionSet
 from gaze_vlm_ros.training.loop import LoopSettings, train
-from gaze_vlm_ros.training.run_state import Position
+from gaze_vlm_ros.training.run_state import Position, weights_digest
 
 MOTION_LOOP = LoopSettings(minutes=4.0, learning_rate=1.5e-3, weight_decay=0.01)
 _CHECKED = 4000
@@ -107,6 +107,7 @@ def train_motion(
 
     about = {
         "stage": "hand motion",
+        "begins_from": weights_digest(policy),
         "data": training.digest,
         "batch": settings.batch,
         "config": policy.config.to_dict(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 from gaze_vlm_ros.policies.foveated.sight import Votes
 from gaze_vlm_ros.training.demonstrations.sight_set import SightSet
 from gaze_vlm_ros.training.loop import LoopSettings, train
-from gaze_vlm_ros.training.run_state import Position
+from gaze_vlm_ros.training.run_state import Position, weights_digest
 
 SIGHT_LOOP = LoopSettings(minutes=12.0, learning_rate=1.5e-3, weight_decay=0.01)
 SEEN = ("tokens.", "proprio.", "direction.", "sight.")
@@ -95,7 +95,7 @@ def train_sight(
         hand = policy.tell(validation.proprio[checked], validation.direction[checked], *by_words)
         return sight_scores(policy.votes(images, hand), validation.places[checked])
 
-    settings_now = {"stage": "hand sight", "batch": settings.batch, **(about or {})}
+    settings_now = {"stage": "hand sight", "begins_from": weights_digest(policy), **asdict(settings), **(about or {})}
     return train(policy, losses, evaluate, loop, folder, settings_now | {"config": policy.config.to_dict()})
 
 

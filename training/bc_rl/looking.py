@@ -56,8 +56,8 @@ def looking_scores(
         cosine = (observation["direction"] * observation["towards"]).sum(-1)
         angles.append(np.arccos(np.clip(cosine, -1.0, 1.0)))
         rewards.append(reward)
-        if settings.reward == "path" and observation["playing"].all():
-            paths.append(env.last_path_m)
+        if settings.reward == "path":
+            paths += env.last_path_m[observation["playing"][:, 0] > 0.5].tolist()
     angle = np.array(angles)
     scores = {
         "reward": float(np.mean(rewards)),

@@ -26,7 +26,7 @@ def write_card(folder: Path, policy: FoveatedPolicy, stages: list[Stage], start:
             else ()
         ),
         "",
-        "| stage | steps | seconds | demonstrations | data (sha256) | seed |",
+        "| stage | steps (of an eye: iterations of PPO) | seconds | demonstrations | data (sha256) | seed |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
@@ -34,7 +34,7 @@ def write_card(folder: Path, policy: FoveatedPolicy, stages: list[Stage], start:
         f"| {stage.seed} |"
         for stage in stages
     ]
-    lines += ["", "## Validation", "", "Scores at the end of the stages, on demonstrations of other seeds:", ""]
+    lines += ["", "## Validation", "", "Scores after the stages, on demonstrations of other seeds:", ""]
     lines += [f"- {stage.name}: `{json.dumps(stage.validation)}`" for stage in stages if stage.validation]
     lines += [
         "",

@@ -30,6 +30,14 @@ def demonstration_paths(folder: Path, split: str, tasks: tuple[str, ...] = ()) -
     return wanted
 
 
+def demonstrations_digest(paths: list[Path]) -> str:
+    """Of the names and sizes of stored demonstrations, which their seeds and options determine."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True)
 class MotionSet:
     """M steps: ``proprio`` (M, J), ``places`` (M, 2, 7), ``text`` (M, D), ``chunk`` (M, A, J), NaN past the end."""

@@ -17,6 +17,8 @@ from gaze_vlm_ros.sim.robot_eye import Panorama, PanoramaError
 SPLITS = {"train": 0, "validation": 1_000_000, "test": 2_000_000}
 """The first seed of each split; an episode belongs to the split of its seed, before anything else is drawn."""
 _PER_SPLIT = 1_000_000
+REMEDY = "record with --panorama-every 4"
+"""What to do about a demonstration in which nothing can be looked at."""
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 88]
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.robot_eye import LEVELS, WINDOW_PX, views_from_panorama
 from gaze_vlm_ros.sim.robot_eye.eye import AZIMUTH_LIMIT_RAD, ELEVATION_LIMITS_RAD
-from gaze_vlm_ros.training.demonstrations.motion_set import proprioception, text_of
-from gaze_vlm_ros.training.demonstrations.schema import Demonstration
+from gaze_vlm_ros.training.demonstrations.motion_set import demonstrations_digest, proprioception, text_of
+from gaze_vlm_ros.training.demonstrations.schema import REMEDY, Demonstration, DemonstrationError
 
 _NUMBERS = ("proprio", "direction", "places", "asked_m", "text")
 _NEAR_RAD, _FAR_RAD = np.radians(2.5), np.radians(20.0)
@@ -45,8 +45,12 @@ class SightSet:
 
 
 def load_sights(paths: list[Path], folder: Path, name: str, seed: int = 0) -> SightSet:
-    """The looks of the demonstrations ``paths``, kept in ``folder`` as ``name``; made again where these change."""
-    made_of = json.dumps({"paths": [str(path) for path in paths], "seed": seed})
+    """The looks of the demonstrations ``paths``, kept in ``folder`` as ``name``; made again where these change.
+
+    Raises DemonstrationError for one without panoramas."""
+    drawn = [LOOKS, float(_NEAR_RAD), float(_FAR_RAD), _LEAST_ROUNDS]
+    told = {"paths": [str(path) for path in paths], "data": demonstrations_digest(paths), "seed": seed, "looks": drawn}
+    made_of = json.dumps(told)
     about = folder / f"{name}.json"
     if not (about.exists() and about.read_text() == made_of):
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,4 +123,7 @@ def rays_of(directions_rad: np.ndarray) -> np.ndarray:
 
 def _panoramas(path: Path) -> int:
     with np.load(path, allow_pickle=False) as file:
-        return len(file["panorama_step"])
+        count = len(file["panorama_step"])
+    if not count:
+        raise DemonstrationError(f"{path} has no panoramas, so nothing can be seen in it; {REMEDY}")
+    return count

@@ -14,7 +14,7 @@ from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.robot_eye import Panorama
 from gaze_vlm_ros.training.demonstrations.chunks import chunks_of
 from gaze_vlm_ros.training.demonstrations.motion_set import proprioception, text_of
-from gaze_vlm_ros.training.demonstrations.schema import Demonstration, DemonstrationError
+from gaze_vlm_ros.training.demonstrations.schema import REMEDY, Demonstration, DemonstrationError
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Footage:
         """Raises DemonstrationError where it was recorded without panoramas."""
         if not len(demonstration.panorama_step):
             raise DemonstrationError(
-                f"demonstration {demonstration.seed} of {demonstration.task} has no panoramas; "
-                "record with --panorama-every 4"
+                f"demonstration {demonstration.seed} of {demonstration.task} has no panoramas; {REMEDY}"
             )
         chunks = chunks_of(demonstration, config.chunk_steps, config.chunk_hz)
         return cls(demonstration, chunks, proprioception(demonstration), text_of(demonstration))
@@ -48,6 +47,10 @@ class Footage:
     def panorama_at(self, step: int) -> int:
         """The index of the newest panorama at a step."""
         return int(np.searchsorted(self.demonstration.panorama_step, step, side="right")) - 1
+
+    def moment_of(self, step: int) -> int:
+        """The step at which the newest panorama at ``step`` was taken."""
+        return int(self.demonstration.panorama_step[self.panorama_at(step)])
 
 
 def load_footage(paths: list[Path], config: FoveatedConfig) -> list[Footage]:

@@ -60,7 +60,9 @@ class EyeGym(gymnasium.vector.VectorEnv):
 
     Observation: ``views`` (3, 64, 64, 3) uint8; ``direction`` (3,), ``proprio`` (J,), ``text`` (D,) and ``position``
     (3,), NaN where the target is not so told: what a policy sees. For rewards and imitation alone: ``chunk`` (A, J),
-    NaN past the end, ``places`` (2, 7), ``look_m`` (3,), ``playing`` (1,).
+    NaN past the end, ``places`` (2, 7), ``towards`` (3,), the unit vector to what is asked, and ``playing`` (1,), 0 in
+    the pause and once the demonstration has ended. All of it belongs to the step at which the panorama shown was taken,
+    which stays until the next one.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
@@ -150,7 +152,7 @@ class _Episode:
         self.text = self.shown.text if rng.random() < settings.text else np.full_like(self.shown.text, np.nan)
         noise = rng.normal(0.0, settings.position_noise_m, 3)
         # Carried away, a thing is still told to be where it was when it was asked for.
-        told_m = self.shown.demonstration.asked_m[0 if settings.ahead_s is not None else self.frame]
+        told_m = self.shown.demonstration.asked_m[0 if settings.ahead_s is not None else self.moment]
         self.position_m = told_m + noise if rng.random() < settings.position else np.full(3, np.nan)
         level = np.exp(settings.brightness * rng.uniform(-1.0, 1.0))
         self._light = level * (1.0 + settings.tint * rng.uniform(-1.0, 1.0, 3))
@@ -161,6 +163,11 @@ class _Episode:
         if not self._settings.still and self.step > self._settings.pause_steps:
             self.frame = min(self.frame + 1, self.shown.steps - 1)
 
+    @property
+    def moment(self) -> int:
+        """The step of the demonstration that is shown."""
+        return self.shown.moment_of(self.frame)
+
     def views(self) -> np.ndarray:
         index = self.shown.panorama_at(self.frame)
         if self._panorama is None or self._panorama[0] != index:
@@ -169,15 +176,15 @@ class _Episode:
 
     @property
     def proprio(self) -> np.ndarray:
-        return self.shown.proprio[self.frame]
+        return self.shown.proprio[self.moment]
 
     def truth(self) -> dict[str, np.ndarray]:
-        shown, frame = self.shown, self.frame
-        playing = self.step >= self._settings.pause_steps
+        shown, moment = self.shown, self.moment
+        playing = self.step >= self._settings.pause_steps and self.frame < shown.steps - 1
         towards = rays_of(directions_to(self._wanted_m(), shown.eye_m))
         return {
-            "chunk": shown.chunks[frame],
-            "places": shown.demonstration.places[frame],
+            "chunk": shown.chunks[moment],
+            "places": shown.demonstration.places[moment],
             "towards": towards,
             "playing": np.array([float(playing)]),
         }
@@ -185,11 +192,11 @@ class _Episode:
     def _wanted_m(self) -> np.ndarray:
         if self._settings.ahead_s is None:
             return self._asked_m()
-        later = self.frame + round(self._settings.ahead_s * CONTROL_HZ)
+        later = self.moment + round(self._settings.ahead_s * CONTROL_HZ)
         return self.shown.demonstration.look_m[min(later, self.shown.steps - 1)]
 
     def _asked_m(self) -> np.ndarray:
-        return self.shown.demonstration.asked_m[self.frame]
+        return self.shown.demonstration.asked_m[self.moment]
 
 
 def _observation_space(config: FoveatedConfig) -> spaces.Dict:

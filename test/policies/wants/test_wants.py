@@ -125,6 +125,27 @@ class TestEvidence:
         evidence.on_hands(hands + 0.02, 121 * NS_PER_S // 20)
         assert 0.1 < evidence.features([])[1][RESTS] < 0.3
 
+    def test_hands_that_nobody_sees_are_not_said_to_rest(self):
+        evidence, unseen = Evidence(), np.full((2, 3), np.nan)
+        evidence.on_hands(unseen, 0)
+        assert evidence.hands_rest_s == 0.0
+        evidence = Evidence()
+        for tick in range(100):
+            evidence.on_hands(np.zeros((2, 3)), tick * NS_PER_S // 20)
+        rested = evidence.hands_rest_s
+        for tick in range(100, 200):
+            evidence.on_hands(unseen, tick * NS_PER_S // 20)
+        assert evidence.hands_rest_s < 0.1 * rested
+
+    def test_a_hand_that_comes_into_view_elsewhere_has_moved(self):
+        evidence, left_alone = Evidence(), np.array([[0.0] * 3, [np.nan] * 3])
+        for tick in range(100):
+            evidence.on_hands(left_alone if tick % 2 else np.zeros((2, 3)), tick * NS_PER_S // 20)
+        assert evidence.features([])[1][RESTS] > 0.6, "one that flickers where it is rests"
+        evidence.on_hands(left_alone, 5 * NS_PER_S)
+        evidence.on_hands(np.array([[0.0] * 3, [0.3, 0.0, 0.0]]), round(5.05 * NS_PER_S))
+        assert evidence.features([])[1][RESTS] == 0.0
+
 
 class TestWeights:
     def test_probabilities_leave_room_for_nothing(self):

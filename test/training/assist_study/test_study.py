@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from gaze_vlm_ros.policies.wants import WantError, WantWeights
 from gaze_vlm_ros.policies.wants.evidence import NOTHING_FEATURES, THING_FEATURES
 from gaze_vlm_ros.training.assist_study.__main__ import plan
-from gaze_vlm_ros.training.assist_study.episode import Outcome, Start, Wanted
+from gaze_vlm_ros.training.assist_study.episode import Episode, Outcome, Start, Wanted
 from gaze_vlm_ros.training.assist_study.log import Moment, load_moments, save_moments
 from gaze_vlm_ros.training.assist_study.senses import _shuffled
 from gaze_vlm_ros.training.assist_study.settings import GAZE, ON_REQUEST, RGB, TRUTH, Run, StudyError, StudySettings
@@ -82,6 +83,61 @@ class TestPlaying:
         assert len(places) == 3
 
 
+class Told:
+    """An episode of which only what the porter says counts."""
+
+    def __init__(self):
+        self.episode = Episode.__new__(Episode)
+        self.porter = SimpleNamespace(engaged="", delivered=0)
+        self.within = set()
+        wearer = SimpleNamespace(want="", finished=0)
+        self.kitchen = SimpleNamespace(wearer=wearer, next_wanted=lambda: "mug", in_reach=self.within.__contains__)
+        self.episode.porter, self.episode.kitchen, self.episode.outcome = self.porter, self.kitchen, Outcome()
+        self.episode._ordered = self.episode._engaged = ""
+        self.episode._delivered, self.episode._way = 0, None
+
+    def note(self, engaged="", delivered=0, ordered=""):
+        self.porter.engaged, self.porter.delivered, self.episode._ordered = engaged, delivered, ordered
+        self.episode._note_start(1.0)
+
+    @property
+    def delivered(self):
+        return [(start.thing, start.delivered) for start in self.episode.outcome.starts]
+
+
+class TestWays:
+    def test_what_is_set_down_within_reach_is_delivered(self):
+        told = Told()
+        told.note("mug")
+        told.within.add("mug")
+        told.note("", 1)
+        assert told.delivered == [("mug", True)]
+
+    def test_what_is_put_back_out_of_reach_is_not(self):
+        told = Told()
+        told.note("mug")
+        told.note("", 1)
+        assert told.delivered == [("mug", False)]
+
+    def test_what_is_fetched_by_order_says_nothing_of_an_earlier_way(self):
+        told = Told()
+        told.note("mug")
+        told.within |= {"mug", "pen"}
+        told.note("", 1)
+        told.note("pen", 1, "pen")
+        told.note("", 2, "")
+        assert told.delivered == [("mug", True)]
+
+    def test_a_way_that_was_given_up_is_not_delivered_by_a_later_order(self):
+        told = Told()
+        told.note("mug")
+        told.note("")
+        told.note("mug", 0, "mug")
+        told.within.add("mug")
+        told.note("", 1, "")
+        assert told.delivered == [("mug", False)]
+
+
 class TestFigures:
     def outcomes(self):
         times = {"no_robot": (60.0, 50.0), ON_REQUEST: (50.0, 40.0), RGB: (49.0, 40.0), GAZE: (40.0, 36.0)}
@@ -107,6 +163,22 @@ class TestFigures:
         told = quality([goal], [idle, Outcome(30.0)])
         assert told["coverage"]["value"] == 0.5 and told["wrong_share"]["value"] == pytest.approx(1 / 8)
         assert told["midas_per_min"] == 1.0 and told["unfinished"] == 0
+
+    def test_intervals_are_over_wearers_and_counts(self):
+        goals = []
+        for served in (True, False) * 3:
+            goal = Outcome(30.0, 8, True)
+            goal.wants = [Wanted("mug", 3.0, 9.0, "prediction" if served else "request")] * 20
+            goal.starts = [Start("mug", 2.0, 0, True, False, True)] * 20 if served else []
+            goals.append(goal)
+        told = quality(goals, [Outcome(240.0, starts=[Start("mug", 2.0, 0, False, False)] * 2)] * 2)
+        low, high = told["coverage"]["ci95"]
+        assert told["coverage"]["value"] == 0.5 and high - low > 0.5, "six wearers, not 120 wants"
+        assert told["midas_per_min"] == 0.5 and told["midas_ci95"] == pytest.approx([0.136, 1.28], abs=0.01)
+
+    def test_a_step_that_never_ended_counts_where_help_went_wrong(self):
+        unfinished = Outcome(400.0, 3, False, starts=[Start("mug", 2.0, 3, False, False)])
+        assert quality([unfinished], [])["wrong_share"]["value"] == 0.25
 
     def test_a_ratio_has_the_interval_of_its_pairs(self):
         rng = np.random.default_rng(0)

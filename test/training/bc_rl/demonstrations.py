@@ -19,5 +19,5 @@ def demonstration(task: str = "PressButton", seed: int = 0, panorama_every: int 
 
 
 @cache
-def footage() -> tuple[Footage, ...]:
-    return tuple(Footage.of(demonstration(seed=seed), TINY) for seed in (0, 1))
+def footage(panorama_every: int = 8) -> tuple[Footage, ...]:
+    return tuple(Footage.of(demonstration(seed=seed, panorama_every=panorama_every), TINY) for seed in (0, 1))

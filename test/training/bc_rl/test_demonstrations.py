@@ -155,3 +155,17 @@ class TestScenes:
         towards = looks.places[:1, 0, :3].double().numpy() - np.array(scene.eye_m)
         away = np.arccos(towards @ looks.direction[0].double().numpy() / np.linalg.norm(towards))
         assert away < np.radians(12.0), "the first look is at the first place, nearly"
+
+    def test_looks_are_drawn_again_where_the_demonstrations_changed(self, tmp_path):
+        path = tmp_path / "shown.npz"
+        demonstration(seed=0).save(path)
+        before = load_sights([path], tmp_path / "looks", "train")
+        demonstration(seed=1).save(path)
+        after = load_sights([path], tmp_path / "looks", "train")
+        assert not torch.equal(before.asked_m[:1], after.asked_m[:1])
+
+    def test_where_nothing_was_drawn_nothing_can_be_looked_at(self, tmp_path):
+        path = tmp_path / "blind.npz"
+        demonstration(panorama_every=0).save(path)
+        with pytest.raises(DemonstrationError, match=r"blind.npz has no panoramas.*--panorama-every 4"):
+            load_sights([path], tmp_path / "looks", "train")

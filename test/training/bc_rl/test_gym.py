@@ -7,8 +7,8 @@ from gaze_vlm_ros.sim.robot_eye import STAY
 from gaze_vlm_ros.training.eye_gym.gym import EyeGym, GymSettings, search_reward
 
 
-def gym(**settings) -> EyeGym:
-    return EyeGym(list(footage()), 3, TINY, GymSettings(**settings))
+def gym(panorama_every: int = 1, **settings) -> EyeGym:
+    return EyeGym(list(footage(panorama_every)), 3, TINY, GymSettings(**settings))
 
 
 def test_observations_are_as_announced_and_seeds_repeat():
@@ -41,6 +41,41 @@ def test_picture_and_reward_are_of_one_moment(look_ahead, ahead):
     for row, episode in enumerate(environment._episodes):
         frame = int(np.flatnonzero((episode.shown.chunks[:, 0] == seen["chunk"][row, 0]).all(-1))[0])
         np.testing.assert_array_equal(seen["proprio"][row], episode.shown.proprio[frame - ahead])
+
+
+@pytest.mark.parametrize("still", [True, False])
+def test_between_panoramas_nothing_is_told_that_the_picture_does_not_show(still):
+    environment = gym(
+        panorama_every=8, episode_steps=30, pause_steps=0, still=still, position=1.0, position_noise_m=0.0
+    )
+    seen, _ = environment.reset(seed=3)
+    shown_steps = set()
+    for _ in range(20):
+        for row, episode in enumerate(environment._episodes):
+            demonstration = episode.shown.demonstration
+            step = demonstration.panorama_step[demonstration.panorama_step <= episode.frame][-1]
+            shown_steps.add(int(step))
+            np.testing.assert_array_equal(seen["proprio"][row], episode.shown.proprio[step])
+            np.testing.assert_array_equal(seen["chunk"][row], episode.shown.chunks[step])
+            np.testing.assert_array_equal(seen["places"][row], demonstration.places[step].astype(np.float32))
+            way = demonstration.asked_m[step] - episode.shown.eye_m
+            np.testing.assert_allclose(seen["towards"][row], way / np.linalg.norm(way), atol=1e-5)
+        seen, *_ = environment.step(np.full(3, STAY))
+    assert len(shown_steps) > 1
+
+
+def test_a_demonstration_that_has_ended_is_played_no_more():
+    environment = gym(episode_steps=130, pause_steps=5)
+    environment.reset(seed=0)
+    playing = []
+    for _ in range(129):
+        seen, *_ = environment.step(np.full(3, STAY))
+        playing.append(seen["playing"][:, 0])
+    playing = np.array(playing)
+    for row, episode in enumerate(environment._episodes):
+        steps = episode.shown.steps
+        assert steps < 120
+        assert playing[4 : steps + 2, row].all() and not playing[:4, row].any() and not playing[steps + 4 :, row].any()
 
 
 def test_looking_at_the_thing_is_worth_one_and_beyond_50_degrees_nothing():

@@ -101,6 +101,10 @@ def test_a_killed_run_ends_in_the_same_weights(tmp_path, monkeypatch):
         torch.testing.assert_close(resumed.state_dict()[name], tensor, atol=1e-6, rtol=1e-5)
     rows = [(tmp_path / run / "curve.csv").read_text().splitlines() for run in ("straight", "resumed")]
     assert len(rows[0]) == len(rows[1]) == 5
+    with pytest.raises(RunError, match="begins_from"), torch.no_grad():
+        other = tiny()
+        next(other.sight.parameters()).add_(1.0)
+        train_eye(other, shown, shown, settings, tmp_path / "resumed")
     with pytest.raises(RunError, match="other settings"):
         train_eye(tiny(), shown, shown, EyeSettings.bc_rl(**SMALL, steps=9 * 32), tmp_path / "resumed")
 

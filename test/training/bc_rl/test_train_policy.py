@@ -11,6 +11,7 @@ from gaze_vlm_ros.errors import GazeVlmError
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy
 from gaze_vlm_ros.training import train_policy
 from gaze_vlm_ros.training.demonstrations.schema import SPLITS
+from gaze_vlm_ros.training.run_state import RunError
 
 
 @pytest.fixture
@@ -56,6 +57,23 @@ def test_a_policy_to_begin_from_keeps_what_is_not_trained(demos, tmp_path, monke
     changed = {name.split(".")[0] for name in made if not torch.equal(made[name], before[name])}
     assert changed == {"motion"}
     assert "began from the policy `start`" in (tmp_path / "run" / "policy" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("stage", ["motion_minutes", "sight_minutes"])
+def test_a_finished_stage_is_not_taken_over_for_other_weights_than_it_began_from(demos, tmp_path, monkeypatch, stage):
+    monkeypatch.setattr(train_policy, "FoveatedConfig", lambda **given: replace(TINY, **given))
+    for name in ("start", "other"):
+        FoveatedPolicy(TINY).save(tmp_path / name)
+    minutes = {"motion_minutes": 0.0, "sight_minutes": 0.0} | {stage: 0.001}
+    plan = train_policy.PolicyTraining(
+        (demos,), (demos,), tmp_path / "run", tasks=("PressButton",), search_steps=0, follow_steps=0, bc_rl_steps=0,
+        start=tmp_path / "start", **minutes,
+    )  # fmt: skip
+    made = train_policy.train_policy(plan).state_dict()
+    again = train_policy.train_policy(plan).state_dict()
+    assert all(torch.equal(made[name], again[name]) for name in made), "a finished stage is not repeated"
+    with pytest.raises(RunError, match="begins_from"):
+        train_policy.train_policy(replace(plan, start=tmp_path / "other"))
 
 
 @pytest.mark.parametrize("stage", ["motion_minutes", "sight_minutes"])
