@@ -64,7 +64,7 @@ def known_parts(
         return FoveatedPolicy.load(policy).config if policy else FoveatedConfig()
 
     return {
-        "tasks": lambda: policy_parts.tasks(folder(), seed, counts, workers),
+        "tasks": lambda: policy_parts.tasks(folder(), seed, counts, workers, console.print),
         "search": lambda: policy_parts.search(FoveatedPolicy.load(folder()), seed, counts),
         "speed": lambda: policy_parts.speed(config(), console.print),
         "assist": lambda: policy_parts.assist(seed, counts, workers, out),

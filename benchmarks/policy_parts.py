@@ -34,7 +34,7 @@ from gaze_vlm_ros.training.assist_study.settings import (
 )
 from gaze_vlm_ros.training.assist_study.store import Store
 from gaze_vlm_ros.training.closed_loop.search import search_score
-from gaze_vlm_ros.training.evaluate_policy import evaluate, mean_success
+from gaze_vlm_ros.training.evaluate_policy import evaluate, lead, mean_success
 
 SEEDS_PER_BENCH = 1000
 """So far apart are the wearers and episodes of two SEEDs."""
@@ -72,13 +72,27 @@ def shipped_policy(name: str = FIVE_TASKS) -> Path:
     return SHIPPED / name
 
 
-def tasks(folder: Path, seed: int, counts: Counts, workers: int) -> dict:
-    """Success in the five tasks, of ours, the best fixed camera and the oracle eye; and with the target moved."""
+def tasks(folder: Path, seed: int, counts: Counts, workers: int, report: Callable[[str], None]) -> dict:
+    """Success in the five tasks, of ours, the best fixed camera and the oracle eye; and with the target moved.
+
+    ``report`` gets the differences over the episodes that both played, which are fewer than ours.
+    """
     first = seed * SEEDS_PER_BENCH
     names = list(EXPERTS)
     ours = evaluate(folder, names, ["trained"], ["id"], counts.ours, first, "both", workers, counts.rivals)
     rivals = evaluate(folder, names, ["best_fixed", "oracle"], ["id"], counts.rivals, first, "both", workers)
-    told = {name: ours[name]["trained"]["id"]["success"] for name in names}
+    trained = {name: ours[name]["trained"] for name in names}
+    for said, other, mode in (
+        ("best fixed camera", {name: rivals[name]["best_fixed"] for name in names}, "id"),
+        ("oracle eye", {name: rivals[name]["oracle"] for name in names}, "id"),
+        ("trained eye with the thing moved", trained, "disturbed"),
+    ):
+        found = lead(trained, other, mode)
+        span = f" [{100 * found.low:.0f}, {100 * found.high:.0f}]" if found.low is not None else ""
+        report(f"trained eye over {said}, {found.n} episodes of both: {100 * found.value:+.0f} points{span}")
+    moved = sum(trained[name]["disturbed"]["moved"] for name in names)
+    report(f"the thing was moved in {moved} of {len(names) * counts.rivals} episodes; in the others nothing could be")
+    told = {name: trained[name]["id"]["success"] for name in names}
     names_of = {"success": "value", "n": "n", "wilson95": "ci95"}
     return {
         "tasks": {name: {key: one[its] for key, its in names_of.items()} for name, one in told.items()},

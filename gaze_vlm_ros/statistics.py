@@ -58,8 +58,8 @@ def wilson_of(outcomes: Sequence[bool]) -> Estimate:
 
 
 def poisson_rate(events: int, exposure: float) -> Estimate:
-    """``events`` per unit of ``exposure`` with the exact interval of a Poisson count (Garwood 1936); ``n`` is the number
-    of events. Without exposure there is no value."""
+    """``events`` per unit of ``exposure`` with the exact interval of a Poisson count (Garwood 1936); ``n`` counts the
+    events. Without exposure there is no value."""
     if events < 0 or exposure < 0.0:
         raise ValueError(f"events and exposure must not be negative, got {events} in {exposure}")
     if not exposure:

@@ -22,7 +22,7 @@ from gaze_vlm_ros.policies.experts import EXPERTS
 from gaze_vlm_ros.policies.foveated import FoveatedPolicy, Runner
 from gaze_vlm_ros.progress import Progress
 from gaze_vlm_ros.sim.tasks.modes import MODES
-from gaze_vlm_ros.statistics import wilson_of
+from gaze_vlm_ros.statistics import Estimate, paired_bootstrap, wilson_of
 from gaze_vlm_ros.training.closed_loop.cameras import search_fixed_camera
 from gaze_vlm_ros.training.closed_loop.episode import TOLD, EpisodeOptions, Played, Stage
 from gaze_vlm_ros.training.closed_loop.gazes import GAZES, gaze_named
@@ -44,12 +44,19 @@ def play(policy: FoveatedPolicy, task: str, gaze: str, options: EpisodeOptions, 
 
 
 def judge(played: list[Played]) -> dict:
-    """Success with Wilson's interval, and the means of ``measures_of``."""
+    """Success with Wilson's interval, which episodes succeeded (``outcomes``, in the order of seeds), in how many the
+    thing was moved, and each of ``measures_of`` as the mean ``value`` of the ``n`` episodes that can give it."""
     measured = [measures_of(episode) for episode in played]
     names = sorted({name for measures in measured for name in measures})
-    means = {name: round(float(np.mean([m[name] for m in measured if name in m])), 3) for name in names}
-    duration_s = round(float(np.mean([episode.duration_s for episode in played])), 2)
-    return {"success": wilson_of([e.success for e in played]).as_dict(), "duration_s": duration_s, **means}
+    given = {name: [measures[name] for measures in measured if name in measures] for name in names}
+    outcomes = [int(episode.success) for episode in played]
+    return {
+        "success": wilson_of(outcomes).as_dict(),
+        "outcomes": outcomes,
+        "moved": sum(episode.moved for episode in played),
+        "duration_s": round(float(np.mean([episode.duration_s for episode in played])), 2),
+        **{name: {"value": round(float(np.mean(values)), 3), "n": len(values)} for name, values in given.items()},
+    }
 
 
 def evaluate(
@@ -121,6 +128,19 @@ def mean_success(table: dict, gaze: str, mode: str = "id") -> float | None:
     """Over the tasks that have such a cell."""
     found = [cells[gaze][mode]["success"]["value"] for cells in table.values() if mode in cells.get(gaze, {})]
     return float(np.mean(found)) if found else None
+
+
+def lead(table: dict, other: dict, mode: str = "id") -> Estimate:
+    """By how much more often one way to look succeeds than another in the episodes that both played, of all tasks.
+
+    ``table`` and ``other`` hold one cell per task and mode, as ``evaluate`` gives for one way to look."""
+    first, second = [], []
+    for task in table:
+        played = table[task]["id"]["outcomes"], other[task][mode]["outcomes"]
+        both = min(map(len, played))
+        first += played[0][:both]
+        second += played[1][:both]
+    return paired_bootstrap(first, second)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -40,7 +40,7 @@ class EpisodeOptions:
 @dataclass
 class Played:
     """What happened: one entry per control step, positions in metres and the base frame, angles in radians;
-    ``others_m`` are the things of no use, at the start."""
+    ``others_m`` are the things of no use, at the start. ``moved``: the thing asked for was put elsewhere."""
 
     task: str
     seed: int
@@ -52,6 +52,7 @@ class Played:
     opening: list[float] = field(default_factory=list)
     held: list[bool] = field(default_factory=list)
     others_m: list[np.ndarray] = field(default_factory=list)
+    moved: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -81,7 +82,7 @@ class Stage:
             if self.options.moved_at_s is not None and len(played.eye_rad) == round(
                 self.options.moved_at_s * CONTROL_HZ
             ):
-                move_aside(self.environment, rng)
+                played.moved = move_aside(self.environment, rng)
                 info = info | {"state": self.environment.episode.state()}
             action = self._act(observation, info, rng, played)
             if self.options.sees:

@@ -12,7 +12,7 @@ from gaze_vlm_ros.training.closed_loop import gazes
 from gaze_vlm_ros.training.closed_loop.episode import EpisodeOptions, Played, Stage, angle_between
 from gaze_vlm_ros.training.closed_loop.measures import gaze_before_hand_s, measures_of
 from gaze_vlm_ros.training.closed_loop.perturbation import move_aside
-from gaze_vlm_ros.training.evaluate_policy import evaluate, judge, main, play
+from gaze_vlm_ros.training.evaluate_policy import evaluate, judge, lead, main, play
 
 THING, PLACE = np.array([0.5, 0.2, 0.05]), np.array([0.5, -0.3, 0.05])
 
@@ -115,6 +115,20 @@ def test_the_thing_asked_for_is_put_elsewhere_and_stays_on_the_table(runner, tas
 def test_a_cell_of_the_table_has_an_interval(runner):
     cell = judge(play(runner.policy, "PressButton", "centre", EpisodeOptions(sees=False), [2_000_000]))
     assert cell["success"]["n"] == 1 and len(cell["success"]["ci95"]) == 2 and cell["duration_s"] == 12.0
+    assert cell["outcomes"] == [0] and cell["moved"] == 0
+
+
+def test_a_measure_says_how_many_episodes_gave_it():
+    found_late, found_soon, never = (dwell((PLACE, first), (THING, 30 - first)) for first in (15, 3, 30))
+    cell = judge([episode(found_late), episode(found_soon), episode(never)])
+    assert cell["fixate_s"] == {"value": 0.6, "n": 2}, "an eye that never found it has no time"
+
+
+def test_ways_to_look_are_compared_in_the_episodes_that_both_played():
+    ours = {"Wipe": {"id": {"outcomes": [1, 1, 0, 1, 0, 0]}}, "Towel": {"id": {"outcomes": [1, 1, 0, 0]}}}
+    rival = {"Wipe": {"id": {"outcomes": [0, 1, 0]}}, "Towel": {"id": {"outcomes": [0, 1, 0]}}}
+    found = lead(ours, rival)
+    assert found.value == pytest.approx(2 / 6) and found.n == 6
 
 
 @pytest.mark.slow
