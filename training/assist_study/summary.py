@@ -61,9 +61,18 @@ def quality(goals: Sequence[Outcome], idle: Sequence[Outcome]) -> dict:
 
 
 def _wants(goal: Outcome) -> list[bool]:
-    """Served before it was asked for: of every want."""
-    served = sum(start.right and start.delivered and not start.asked for start in goal.starts)
-    return [True] * served + [False] * sum(want.by != "prediction" for want in goal.wants)
+    """Served before it was asked for: of every want. What was set down within reach and had to be asked for in the end,
+    as where it fell over, was not served."""
+    asked = [want for want in goal.wants if want.by != "prediction"]
+    served = [
+        start
+        for start in goal.starts
+        if start.right
+        and start.delivered
+        and not start.asked
+        and not any(want.thing == start.thing and not want.until_s < start.time_s for want in asked)
+    ]
+    return [True] * len(served) + [False] * len(asked)
 
 
 def _steps(goal: Outcome) -> list[bool]:

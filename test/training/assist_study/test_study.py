@@ -164,6 +164,13 @@ class TestFigures:
         assert told["coverage"]["value"] == 0.5 and told["wrong_share"]["value"] == pytest.approx(1 / 8)
         assert told["midas_per_min"] == 1.0 and told["unfinished"] == 0
 
+    def test_what_had_to_be_asked_for_in_the_end_was_not_served(self):
+        goal = Outcome(60.0, 8, True)
+        goal.wants = [Wanted("pen", 3.0, 9.0, "request"), Wanted("mug", 30.0, 40.0, "request")]
+        goal.starts = [Start("mug", 29.0, 5, True, False, True), Start("pen", 50.0, 7, True, False, True)]
+        told = quality([goal], [])["coverage"]
+        assert told["value"] == pytest.approx(1 / 3) and told["n"] == 3, "the pen was asked for once, and served later"
+
     def test_intervals_are_over_wearers_and_counts(self):
         goals = []
         for served in (True, False) * 3:
