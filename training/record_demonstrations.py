@@ -43,12 +43,14 @@ def record(folder: Path, task: str, seeds: list[int], options: PlayOptions) -> i
 
 
 def record_all(
-    folder: Path, tasks: list[str], counts: dict[str, int], options: PlayOptions, processes: int = 1
+    folder: Path, tasks: list[str], counts: dict[str, int], options: PlayOptions, processes: int = 1, first: int = 0
 ) -> None:
-    """``counts``: how many episodes of each split. Raises DemonstrationError where ``folder`` has other options."""
+    """``counts``: how many episodes of each split, the ``first`` seeds of it left out. Raises DemonstrationError where
+    ``folder`` has other options."""
     _check_options(folder, options)
     missing = [
-        (task, [seed for split, count in counts.items() if count for seed in seeds_of(split, count)]) for task in tasks
+        (task, [seed for split, count in counts.items() if count for seed in seeds_of(split, count, first)])
+        for task in tasks
     ]
     missing = [(task, [seed for seed in seeds if not _is_stored(folder, task, seed)]) for task, seeds in missing]
     batches = [(task, seeds[i : i + _BATCH]) for task, seeds in missing for i in range(0, len(seeds), _BATCH)]
@@ -92,6 +94,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=300, help="for training, of each task (default %(default)s)")
     parser.add_argument("--validation", type=int, default=30, help="for validation, of each task (default %(default)s)")
     parser.add_argument("--test", type=int, default=0, help="for tests, of each task (default %(default)s)")
+    parser.add_argument(
+        "--first", type=int, default=0,
+        help="leave out so many seeds of each split, for scenes that no other folder has (default %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--mode", default=default.mode, help="of sim.tasks (default %(default)s)")
     parser.add_argument(
         "--panorama-every", type=int, default=4, help="steps; 0: none, joints and truth only (default %(default)s)"
@@ -116,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
         mode=options.mode, noise=options.noise, push=options.push, panorama_every=options.panorama_every,
         still=options.still, afterwards=options.afterwards,
     )  # fmt: skip
-    return run_command(lambda: record_all(options.out, tasks, counts, play, options.processes), 1)
+    return run_command(lambda: record_all(options.out, tasks, counts, play, options.processes, options.first), 1)
 
 
 if __name__ == "__main__":

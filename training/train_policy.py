@@ -45,8 +45,9 @@ _PATIENCE = timedelta(hours=12)
 @dataclass(frozen=True)
 class PolicyTraining:
     """Where things are and how long the stages last: ``motion_minutes`` and ``sight_minutes`` by ``clock``, the eye's
-    phases in steps of all environments together. ``stills`` are scenes for sight and search alone. ``start`` is a
-    policy of which that is kept whose stages last 0 minutes or steps."""
+    phases in steps of all environments together; ``sight_rate`` is the sight's highest learning rate. ``stills`` are
+    scenes for sight and search alone. ``start`` is a policy of which that is kept whose stages last 0 minutes or
+    steps."""
 
     states: tuple[Path, ...]
     demos: tuple[Path, ...]
@@ -55,6 +56,7 @@ class PolicyTraining:
     tasks: tuple[str, ...] = tuple(EXPERTS)
     motion_minutes: float = 8.0
     sight_minutes: float = 25.0
+    sight_rate: float = SIGHT_LOOP.learning_rate
     search_steps: int = 150_000
     follow_steps: int = 150_000
     bc_rl_steps: int = 150_000
@@ -115,7 +117,8 @@ def _motion(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
 def _sight(policy: FoveatedPolicy, plan: PolicyTraining) -> Stage:
     paths = _recorded(plan, (*plan.demos, *plan.stills))
     looks = [load_sights(paths[split], plan.out / "looks", split, plan.seed) for split in paths]
-    loop = replace(SIGHT_LOOP, minutes=plan.sight_minutes, seed=plan.seed, clock=plan.clock)
+    changes = {"minutes": plan.sight_minutes, "learning_rate": plan.sight_rate}
+    loop = replace(SIGHT_LOOP, **changes, seed=plan.seed, clock=plan.clock)
     digest = demonstrations_digest(paths["train"])
     position = train_sight(policy, *looks, loop, plan.out / "sight", about={"data": digest})
     return Stage("hand sight", position.step, position.elapsed_s, plan.seed, digest, len(paths["train"]))
@@ -192,6 +195,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.add_argument(
             f"--{stage}-minutes", type=float, default=getattr(default, f"{stage}_minutes"), help=MINUTES
         )
+    parser.add_argument(
+        "--sight-rate", type=float, default=default.sight_rate,
+        help="highest learning rate of the sight; a fifth of it for one that has learnt (default %(default)s)",
+    )  # fmt: skip
     for phase in ("search", "follow", "bc-rl"):
         steps = getattr(default, f"{phase.replace('-', '_')}_steps")
         parser.add_argument(f"--{phase}-steps", type=int, default=steps, help=STEPS)
@@ -214,7 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
     released = AsReleased(**{name: getattr(options, name) for name in asdict(default.as_released)})
     plan = PolicyTraining(
         tuple(options.states), tuple(options.demos), options.out, tuple(options.stills), tasks, options.motion_minutes,
-        options.sight_minutes, options.search_steps, options.follow_steps, options.bc_rl_steps,
+        options.sight_minutes, options.sight_rate, options.search_steps, options.follow_steps, options.bc_rl_steps,
         options.seed, options.clock, options.start, released,
     )  # fmt: skip
     return run_command(lambda: train_policy(plan), options.threads)

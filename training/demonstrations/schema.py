@@ -26,13 +26,13 @@ class DemonstrationError(GazeVlmError):
     """A stored demonstration that is missing, damaged or of another kind."""
 
 
-def seeds_of(split: str, count: int) -> range:
-    """The first ``count`` seeds of a split. Raises DemonstrationError for another split or too many."""
+def seeds_of(split: str, count: int, first: int = 0) -> range:
+    """``count`` seeds of a split, after the ``first`` ones. Raises DemonstrationError for another split or too many."""
     if split not in SPLITS:
         raise DemonstrationError(f"no split {split!r}; use one of: {', '.join(SPLITS)}")
-    if not 0 < count <= _PER_SPLIT:
-        raise DemonstrationError(f"a split has 1..{_PER_SPLIT} episodes, got {count}")
-    return range(SPLITS[split], SPLITS[split] + count)
+    if not (count > 0 <= first and first + count <= _PER_SPLIT):
+        raise DemonstrationError(f"a split has 1..{_PER_SPLIT} episodes, got {count} from {first} on")
+    return range(SPLITS[split] + first, SPLITS[split] + first + count)
 
 
 @dataclass(frozen=True)

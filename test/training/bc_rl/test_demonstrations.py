@@ -99,6 +99,12 @@ class TestStorage:
         seeds = [set(seeds_of(split, 1000)) for split in ("train", "validation", "test")]
         assert not (seeds[0] & seeds[1] or seeds[0] & seeds[2] or seeds[1] & seeds[2])
 
+    def test_later_seeds_are_scenes_that_the_first_are_not(self):
+        assert list(seeds_of("validation", 2, 5)) == [1_000_005, 1_000_006]
+        for count, first in ((0, 0), (1, -1), (1, 1_000_000)):
+            with pytest.raises(DemonstrationError, match=f"got {count} from {first} on"):
+                seeds_of("train", count, first)
+
     def test_equal_seeds_give_equal_demonstrations(self):
         first, again = demonstration(), demonstration.__wrapped__()
         np.testing.assert_array_equal(first.joint_rad, again.joint_rad)

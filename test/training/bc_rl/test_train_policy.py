@@ -74,6 +74,9 @@ def test_a_finished_stage_is_not_taken_over_for_other_weights_than_it_began_from
     assert all(torch.equal(made[name], again[name]) for name in made), "a finished stage is not repeated"
     with pytest.raises(RunError, match="begins_from"):
         train_policy.train_policy(replace(plan, start=tmp_path / "other"))
+    if stage == "sight_minutes":
+        with pytest.raises(RunError, match=r"learning_rate: 0.0015 -> 0.0003"):
+            train_policy.train_policy(replace(plan, sight_rate=3e-4))
 
 
 @pytest.mark.parametrize("stage", ["motion_minutes", "sight_minutes"])
