@@ -91,7 +91,7 @@ def tasks(folder: Path, seed: int, counts: Counts, workers: int, report: Callabl
         span = f" [{100 * found.low:.0f}, {100 * found.high:.0f}]" if found.low is not None else ""
         report(f"trained eye over {said}, {found.n} episodes of both: {100 * found.value:+.0f} points{span}")
     moved = sum(trained[name]["disturbed"]["moved"] for name in names)
-    report(f"the thing was moved in {moved} of {len(names) * counts.rivals} episodes; in the others nothing could be")
+    report(f"the thing asked for could be moved in {moved} of {len(names) * counts.rivals} episodes")
     told = {name: trained[name]["id"]["success"] for name in names}
     names_of = {"success": "value", "n": "n", "wilson95": "ci95"}
     return {
