@@ -61,8 +61,8 @@ def quality(goals: Sequence[Outcome], idle: Sequence[Outcome]) -> dict:
 
 
 def _wants(goal: Outcome) -> list[bool]:
-    """Served before it was asked for: of every want. What was set down within reach and had to be asked for in the end,
-    as where it fell over, was not served."""
+    """Served before it was asked for: of every want. What was set down within reach and had to be asked for in the end
+    was not served."""
     asked = [want for want in goal.wants if want.by != "prediction"]
     served = [
         start
